@@ -1,0 +1,1 @@
+"""Threads: the only home of QThread. Poller, row feeds, operation runner; frozen messages cross."""

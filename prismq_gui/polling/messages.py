@@ -1,0 +1,148 @@
+"""The frozen records that cross between the window's thread and the working threads.
+
+Ids cross inside Python objects (``Signal(object)``), never as Qt ints, which have 32 bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
+from prismq_gui.insight.messages import FileFacts, IdSpan, StatusCount, WorkerRow
+from prismq_gui.insight.problems import Problem
+
+
+class Table(Enum):
+    """Which big table a feed serves."""
+
+    TASKS = "tasks"
+    LOGS = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """Open this file; ``read_only`` is the person's wish never to write it in this window."""
+
+    path: Path
+    read_only: bool = False
+
+
+class LinkState(Enum):
+    """The truth about the connection, for the status bar."""
+
+    CLOSED = "closed"
+    OPENING = "opening"
+    LIVE = "live"
+    PAUSED = "paused"
+    BUSY = "busy"
+    MISSING = "missing"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The queue as the last poll saw it; emitted only when something in it changed.
+
+    ``epoch`` grows each time a file is opened or found replaced: what belongs to an older epoch
+    is void. ``changed_at`` is ``time.monotonic()`` seconds of the last commit seen. ``counts`` are
+    budgeted: each entry tells when it was counted. Old values stay in it when a read failed.
+    """
+
+    epoch: int
+    facts: FileFacts
+    data_generation: int
+    changed_at: float
+    counts: tuple[StatusCount, ...]
+    types: tuple[str, ...]
+    types_truncated: bool
+    workers: tuple[WorkerRow, ...]
+    workers_truncated: bool
+    newest_task_id: int
+    newest_log_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """State of the connection, emitted when it changes. ``problem`` explains every state but live."""
+
+    state: LinkState
+    epoch: int
+    problem: Problem | None = None
+    reopened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows a table shows. ``generation`` grows with each query; answers to older ones are void."""
+
+    table: Table
+    generation: int
+    filter: TaskFilter | LogFilter
+    order: TaskOrder = field(default_factory=TaskOrder)
+
+
+@dataclass(frozen=True, slots=True)
+class IdsAppended:
+    """More ids of a query, in final order; sent in batches while it is being answered."""
+
+    table: Table
+    generation: int
+    ids: IdSpan
+    progress: float
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``ids`` inserted before ``row``, or ``count`` rows from ``row`` on removed (ids empty)."""
+
+    row: int
+    count: int
+    ids: IdSpan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdsPatched:
+    """How the list of a query that is complete has changed since it was last told.
+
+    ``removed`` spans are in descending row order of the old list; ``inserted`` spans are in
+    ascending row order of the new list (apply after the removals). Where more than 64 spans would
+    be needed, or rows changed places, ``replacement`` holds the whole new list instead.
+    """
+
+    table: Table
+    generation: int
+    removed: tuple[Span, ...] = ()
+    inserted: tuple[Span, ...] = ()
+    replacement: IdSpan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRequest:
+    """Rows wanted for the eye; the newest ``sequence`` wins, older ones may be dropped unanswered."""
+
+    table: Table
+    generation: int
+    sequence: int
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsLoaded:
+    """Rows by id, already rendered by the feed's ``render``; ids that are gone are in ``gone``."""
+
+    table: Table
+    generation: int
+    rows: tuple[tuple[int, object], ...]
+    gone: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFailed:
+    """A query or page could not be read; what is shown stays and is marked as old."""
+
+    table: Table
+    generation: int
+    problem: Problem
