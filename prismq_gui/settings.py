@@ -1,0 +1,360 @@
+"""What the program remembers between two starts, as one typed record in a JSON file of its own.
+
+Owns the record, its strict reading and its safe writing. Must not import Qt: QSettings unpickles
+what it reads, and a tampered file could so run code. Nothing read here is ever executed, and a file
+that is not exactly what this program writes is set aside and replaced by the defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PureWindowsPath
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+FILE_NAME: Final = "settings.json"
+MAX_RECENT: Final = 10
+MAX_BYTES: Final = 1024 * 1024  # what we write is some KiB; more was not written by us
+MAX_TEXT: Final = 32_768  # characters; the longest path Windows knows
+MAX_ITEMS: Final = 1_000
+THEMES: Final = ("system", "light", "dark")
+# Antivirus and sync programs hold a new file for some tens of ms on Windows.
+REPLACE_TRIES: Final = 10
+REPLACE_WAIT_S: Final = 0.05
+
+
+class SettingsError(ValueError):
+    """The file does not hold what this program writes; the text names the first thing that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnWidth:
+    """Width of a column, by the column's stable name, in device-independent pixels."""
+
+    column: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """How a table is laid out. ``order`` names columns from left to right; columns not named keep their place."""
+
+    widths: tuple[ColumnWidth, ...] = ()
+    hidden: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    sort_column: str = ""
+    sort_descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLayout:
+    """The layout of one table, by the page's name."""
+
+    page: str
+    layout: TableLayout
+
+
+@dataclass(frozen=True, slots=True)
+class SplitterSizes:
+    """The sizes of a splitter's parts, by the splitter's name, in device-independent pixels."""
+
+    name: str
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFilter:
+    """The filter of the tasks and of the logs as it was last."""
+
+    statuses: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    text: str = ""
+    levels: tuple[str, ...] = ()
+    log_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that is remembered. Geometry and state of the window are base64 text."""
+
+    theme: str = "system"
+    recent_files: tuple[str, ...] = ()
+    last_file: str = ""
+    last_read_only: bool = False
+    page: str = "tasks"
+    paused: bool = False
+    window_geometry: str = ""
+    window_state: str = ""
+    layouts: tuple[NamedLayout, ...] = ()
+    splitters: tuple[SplitterSizes, ...] = ()
+    filter: SavedFilter = field(default_factory=SavedFilter)
+
+    def layout(self, page: str) -> TableLayout:
+        """Return the layout of a page's table, the default one where none is remembered."""
+        return next((entry.layout for entry in self.layouts if entry.page == page), TableLayout())
+
+    def with_layout(self, page: str, layout: TableLayout) -> Settings:
+        """Return settings in which a page's table has this layout."""
+        kept = tuple(entry for entry in self.layouts if entry.page != page)
+        return replace(self, layouts=(*kept, NamedLayout(page, layout)))
+
+    def splitter(self, name: str) -> tuple[int, ...]:
+        """Return the sizes of a splitter's parts, empty where none are remembered."""
+        return next((entry.sizes for entry in self.splitters if entry.name == name), ())
+
+    def with_splitter(self, name: str, sizes: tuple[int, ...]) -> Settings:
+        """Return settings in which a splitter has these sizes."""
+        kept = tuple(entry for entry in self.splitters if entry.name != name)
+        return replace(self, splitters=(*kept, SplitterSizes(name, sizes)))
+
+    def with_recent(self, path: Path | str) -> Settings:
+        """Return settings with this file first among the recent ones; an address with a password is not kept."""
+        text = str(path)
+        if _has_credentials(text) or not text:
+            return self
+        others = tuple(entry for entry in self.recent_files if entry != text)
+        return replace(self, recent_files=(text, *others)[:MAX_RECENT], last_file=text)
+
+    def without_recent(self) -> Settings:
+        """Return settings that have forgotten which files were open."""
+        return replace(self, recent_files=(), last_file="", last_read_only=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings as read; ``note`` is a sentence for the person where they are not the file's."""
+
+    settings: Settings
+    note: str = ""
+
+
+def _has_credentials(text: str) -> bool:
+    try:
+        return "://" in text and urlsplit(text).password is not None
+    except ValueError:
+        return True
+
+
+# -- reading
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise SettingsError(f"{where} is not a text")
+    return value
+
+
+def _flag(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{where} is not true or false")
+    return value
+
+
+def _length(value: object, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 100_000:
+        raise SettingsError(f"{where} is not a length")
+    return value
+
+
+def _list(read: Callable[[object, str], Any], most: int = MAX_ITEMS) -> Callable[[object, str], tuple[Any, ...]]:
+    def reader(value: object, where: str) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) > most:
+            raise SettingsError(f"{where} is not a list of at most {most}")
+        return tuple(read(item, f"{where}[{i}]") for i, item in enumerate(value))
+
+    return reader
+
+
+def _record(kind: type, readers: Mapping[str, Callable[[object, str], Any]]) -> Callable[[object, str], Any]:
+    def reader(value: object, where: str) -> object:
+        if not isinstance(value, dict):
+            raise SettingsError(f"{where} is not a record")
+        unknown = sorted(set(value) - set(readers))
+        if unknown:
+            raise SettingsError(f"{where} has an unknown key")
+        return kind(**{name: readers[name](item, f"{where}.{name}") for name, item in value.items()})
+
+    return reader
+
+
+def _theme(value: object, where: str) -> str:
+    if value not in THEMES or not isinstance(value, str):
+        raise SettingsError(f"{where} is not one of {', '.join(THEMES)}")
+    return value
+
+
+_texts = _list(_text)
+_layout = _record(
+    TableLayout,
+    {
+        "widths": _list(_record(ColumnWidth, {"column": _text, "width": _length})),
+        "hidden": _texts,
+        "order": _texts,
+        "sort_column": _text,
+        "sort_descending": _flag,
+    },
+)
+_settings = _record(
+    Settings,
+    {
+        "theme": _theme,
+        "recent_files": _list(_text, MAX_RECENT),
+        "last_file": _text,
+        "last_read_only": _flag,
+        "page": _text,
+        "paused": _flag,
+        "window_geometry": _text,
+        "window_state": _text,
+        "layouts": _list(_record(NamedLayout, {"page": _text, "layout": _layout})),
+        "splitters": _list(_record(SplitterSizes, {"name": _text, "sizes": _list(_length)})),
+        "filter": _record(
+            SavedFilter, {"statuses": _texts, "types": _texts, "text": _text, "levels": _texts, "log_text": _text}
+        ),
+    },
+)
+
+
+def parse(text: str) -> Settings:
+    """Return the settings that a JSON text holds; raise SettingsError where it is anything else."""
+    try:
+        value = json.loads(text)
+        return Settings() if value == {} else _checked(_settings(value, "settings"))
+    except (RecursionError, MemoryError) as error:
+        raise SettingsError("it is nested too deeply") from error
+    except TypeError as error:  # a record lacks a field
+        raise SettingsError("a record is incomplete") from error
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError("it is not JSON") from error
+
+
+def _checked(value: object) -> Settings:
+    assert isinstance(value, Settings)
+    return value
+
+
+def dump(settings: Settings) -> str:
+    """Return the settings as JSON text; ``parse`` gives the same record back."""
+    return json.dumps(asdict(settings), indent=1, ensure_ascii=True)
+
+
+# -- the file
+
+
+def default_folder(environ: Mapping[str, str] | None = None, platform: str | None = None) -> Path | None:
+    """Return the folder for the program's own data by the system's custom; None where there is no home."""
+    environ = os.environ if environ is None else environ
+    platform = sys.platform if platform is None else platform
+    if platform == "win32":
+        # Local, never Roaming: a roaming profile lies on a network drive.
+        local = environ.get("LOCALAPPDATA")
+        return Path(local) / "PrismQ" if local and PureWindowsPath(local).is_absolute() else None
+    home = environ.get("HOME") or ""
+    if platform == "darwin":
+        return Path(home) / "Library" / "Application Support" / "PrismQ" if home else None
+    configured = environ.get("XDG_CONFIG_HOME") or ""
+    if configured.startswith("/"):  # the XDG specification says to ignore relative ones
+        return Path(configured) / "prismq"
+    return Path(home) / ".config" / "prismq" if home else None
+
+
+class SettingsStore:
+    """The settings file in a folder (``--data-dir``, else the system's custom). Any thread, one at a time.
+
+    Never raises for the file's or the disk's sake: reading falls back to the defaults with a note, and
+    writing returns a note. Where there is no folder at all it remembers nothing and says so.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @property
+    def path(self) -> Path | None:
+        """The settings file, None where nothing can be remembered."""
+        return self._folder / FILE_NAME if self._folder else None
+
+    def load(self) -> LoadedSettings:
+        """Read the settings; what is not readable is set aside as ``.bad`` and told in the note."""
+        path = self.path
+        if path is None:
+            return LoadedSettings(Settings(), "No folder for settings was found; nothing will be remembered.")
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            return LoadedSettings(Settings())
+        except (OSError, ValueError) as error:
+            return LoadedSettings(Settings(), f"Settings could not be read ({_reason(error)}); the defaults are used.")
+        try:
+            return LoadedSettings(_decode(data))
+        except SettingsError as error:
+            return LoadedSettings(Settings(), self._set_aside(path, str(error)))
+
+    def save(self, settings: Settings) -> str:
+        """Write the settings, whole or not at all; return '' or a sentence why they were not kept."""
+        path = self.path
+        if path is None:
+            return "Settings were not saved: there is no folder for them."
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_whole(path, dump(settings).encode("ascii"))
+        except (OSError, ValueError) as error:
+            return f"Settings were not saved in {path.parent}: {_reason(error)}."
+        return ""
+
+    def _set_aside(self, path: Path, reason: str) -> str:
+        bad = path.with_name(f"{FILE_NAME}.bad")
+        try:
+            _replace(path, bad)
+        except OSError as error:
+            return f"The settings file was ignored, {reason}; it could not be set aside ({_reason(error)})."
+        return f"The settings file was ignored, {reason}; it is kept as {bad.name} and the defaults are used."
+
+
+def _decode(data: bytes) -> Settings:
+    if len(data) > MAX_BYTES:
+        raise SettingsError("it is too large")
+    try:
+        return parse(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SettingsError("it is not text") from error
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or error.__class__.__name__).lower()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write beside the file and put the new one in its place; mkstemp makes it readable by its owner only."""
+    handle, name = tempfile.mkstemp(prefix=f"{FILE_NAME}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _replace(Path(name), path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put a file in another's place; on Windows try again while somebody holds one of them open."""
+    for attempt in range(REPLACE_TRIES):
+        try:
+            source.replace(target)
+        except PermissionError:
+            if sys.platform != "win32" or attempt == REPLACE_TRIES - 1:
+                raise
+            time.sleep(REPLACE_WAIT_S)
+        else:
+            return
