@@ -1,0 +1,1 @@
+"""The widgets: a file a panel. Must not know SQL, threads or how a file is read."""

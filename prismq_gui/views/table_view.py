@@ -1,0 +1,575 @@
+"""One table for millions of rows: paints from prepared strings, keeps its place, never asks every row.
+
+Owns selection, keyboard, column layout, scroll anchor and the hold under the mouse. Must not know
+which rows there are or where they come from: any model of ids will do (see :class:`IdTable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QGuiApplication,
+    QHelpEvent,
+    QHideEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QToolTip, QWidget
+
+from prismq_gui.settings import ColumnWidth, TableLayout
+from prismq_gui.theme import Theme
+from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
+from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, look_of, prepared
+
+HOLD_MS = 2_000  # after the mouse has moved or been pressed over the rows
+MAX_COPIED_ROWS = 100_000
+COLUMN_NAME_ROLE = Qt.ItemDataRole.UserRole  # headerData: a column's stable name
+
+
+class IdTable(Protocol):
+    """What the table asks of its model beside Qt's own; all of it is optional."""
+
+    def id_at(self, row: int) -> int | None:
+        """Return the id shown in a row."""
+
+    def row_of(self, id: int) -> int | None:
+        """Return the row that shows an id."""
+
+    def hold(self, held: bool) -> None:
+        """Keep rows where they are while the person points at them."""
+
+
+class BigTableView(QTableView):
+    """A table over a model of ids. GUI thread.
+
+    ``row_activated`` and ``current_id_changed`` carry ids as Python objects (None: no row).
+    """
+
+    row_activated = Signal(object)
+    current_id_changed = Signal(object)
+    selected_count_changed = Signal(object)  # a Python int: Qt's has 32 bits
+    layout_edited = Signal()
+    visible_rows_changed = Signal(int, int)  # first and last row in view
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._delegate = RowDelegate(theme, self)
+        self._hover_row = -1
+        self._held = False
+        self._current_id: object = None
+        self._names: tuple[str, ...] = ()
+        self._seen_rows = (-1, -1)
+        self._top_id: object = None
+        self._following = False
+        self.setItemDelegate(self._delegate)
+        self._set_up_view()
+        self._set_up_header()
+        self._hold_timer = QTimer(self, singleShot=True, interval=HOLD_MS)
+        self._hold_timer.timeout.connect(self._on_hold_timer_timeout)
+        self.activated.connect(self._on_self_activated)
+        theme.changed.connect(self._on_theme_changed)
+        self._on_theme_changed()
+
+    def _set_up_view(self) -> None:
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)  # Tab leaves the table
+        self.setCornerButtonEnabled(False)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.NoDragDrop)
+        self.setMouseTracking(True)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+
+    def _set_up_header(self) -> None:
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setSectionsClickable(True)
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
+        header.setStretchLastSection(True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._on_header_context_menu_requested)
+        header.sectionResized.connect(self.layout_edited)
+        header.sectionMoved.connect(self.layout_edited)
+        header.sortIndicatorChanged.connect(self.layout_edited)
+
+    # -- model
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        """Show a model; the header gets a selection of its own, else it asks each row on Ctrl+A (105 s a million)."""
+        self._disconnect_model()
+        super().setModel(model)
+        if model is None:
+            return
+        header = self.horizontalHeader()
+        header.setSelectionModel(QItemSelectionModel(model, header))
+        self._names = tuple(self._column_name(model, column) for column in range(model.columnCount()))
+        self._delegate.set_looks([look_of(name) for name in self._names])
+        for column in range(len(self._names)):
+            self.setColumnWidth(column, self._default_width(column))
+        model.rowsInserted.connect(self._on_model_rows_inserted)
+        model.rowsRemoved.connect(self._on_model_rows_removed)
+        model.layoutAboutToBeChanged.connect(self._on_model_layout_about_to_be_changed)
+        model.layoutChanged.connect(self._on_model_layout_changed)
+        model.modelReset.connect(self._on_model_reset)
+        selection = self.selectionModel()
+        selection.currentRowChanged.connect(self._on_selection_current_row_changed)
+        selection.selectionChanged.connect(self._on_selection_changed)
+        self._hover_row = -1
+        self._tell_current()
+
+    def _disconnect_model(self) -> None:
+        model = self.model()
+        if model is None:
+            return
+        model.rowsInserted.disconnect(self._on_model_rows_inserted)
+        model.rowsRemoved.disconnect(self._on_model_rows_removed)
+        model.layoutAboutToBeChanged.disconnect(self._on_model_layout_about_to_be_changed)
+        model.layoutChanged.disconnect(self._on_model_layout_changed)
+        model.modelReset.disconnect(self._on_model_reset)
+
+    def _column_name(self, model: QAbstractItemModel, column: int) -> str:
+        name = model.headerData(column, Qt.Orientation.Horizontal, COLUMN_NAME_ROLE)
+        return name if isinstance(name, str) else f"column {column}"
+
+    def _default_width(self, column: int) -> int:
+        """Return a width that fits what such a column usually holds, in characters of its font."""
+        characters = _USUAL_CHARACTERS.get(self._names[column], 14)
+        metrics = self.fontMetrics()
+        model = self.model()
+        title = str(model.headerData(column, Qt.Orientation.Horizontal) or "")
+        content = characters * metrics.averageCharWidth() + self._theme.space(5)
+        return max(content, metrics.horizontalAdvance(title) + self._theme.space(9))
+
+    def id_at(self, row: int) -> object:
+        """Return the id in a row, None where there is none."""
+        read = getattr(self.model(), "id_at", None)
+        if not callable(read) or not 0 <= row < self.row_count():
+            return None
+        return cast(object, read(row))
+
+    def row_of(self, id: object) -> int:
+        """Return the row of an id, -1 where it is not in the table."""
+        read = getattr(self.model(), "row_of", None)
+        row = read(id) if callable(read) and id is not None else None
+        return row if isinstance(row, int) else -1
+
+    def row_count(self) -> int:
+        """Return how many rows the model has."""
+        model = self.model()
+        return model.rowCount() if model is not None else 0
+
+    # -- selection
+
+    @property
+    def current_id(self) -> object:
+        """The id of the current row, None without one."""
+        return self._current_id
+
+    def selected_ranges(self) -> list[tuple[int, int]]:
+        """Return the selected rows as (first, last), ascending and without overlap; never one by one."""
+        selection = self.selectionModel()
+        if selection is None:
+            return []
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted((part.top(), part.bottom()) for part in list(selection.selection()))  # type: ignore[call-overload]:
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+            else:
+                merged.append((first, last))
+        return merged
+
+    def selected_count(self) -> int:
+        """Return how many rows are selected."""
+        return sum(last - first + 1 for first, last in self.selected_ranges())
+
+    def select_id(self, id: object) -> bool:
+        """Make the row of an id current and the only one selected; return whether it is in the table."""
+        row = self.row_of(id)
+        if row < 0:
+            return False
+        self.selectRow(row)
+        self.scrollTo(self.model().index(row, self._first_column()))
+        return True
+
+    def step(self, rows: int) -> None:
+        """Move the current row by so many rows, as the arrow keys do."""
+        count = self.row_count()
+        if count:
+            row = min(max(self.currentIndex().row() + rows, 0), count - 1)
+            self.selectRow(row)
+            self.scrollTo(self.model().index(row, self._first_column()))
+
+    def _first_column(self) -> int:
+        shown = self._stretches(None)
+        return shown[0].column if shown else 0
+
+    def _on_selection_current_row_changed(self, _current: QModelIndex, _previous: QModelIndex) -> None:
+        self._tell_current()
+
+    def _on_selection_changed(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
+        self.selected_count_changed.emit(self.selected_count())
+
+    def _tell_current(self) -> None:
+        current = self.currentIndex()
+        id = self.id_at(current.row()) if current.isValid() else None
+        if id != self._current_id:
+            self._current_id = id
+            self.current_id_changed.emit(id)
+
+    def _on_self_activated(self, index: QModelIndex) -> None:
+        id = self.id_at(index.row())
+        if id is not None:
+            self.row_activated.emit(id)
+
+    # -- scroll anchor
+
+    def _on_model_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
+        top = self.verticalScrollBar().value()
+        if first > top or self.row_count() == last - first + 1:
+            return
+        if top == 0 and not self._pointed_at():
+            return  # at the very top: follow the new rows
+        self._scroll_to_row(top + last - first + 1)
+
+    def _on_model_rows_removed(self, _parent: QModelIndex, first: int, last: int) -> None:
+        top = self.verticalScrollBar().value()
+        if first < top:
+            self._scroll_to_row(max(first, top - (last - first + 1)))
+        self._tell_current()
+
+    def _on_model_layout_about_to_be_changed(self) -> None:
+        top = self.verticalScrollBar().value()
+        self._following = top == 0 and not self._pointed_at()
+        self._top_id = self.id_at(top)
+
+    def _on_model_layout_changed(self) -> None:
+        row = -1 if self._following else self.row_of(self._top_id)
+        if row >= 0:
+            self._scroll_to_row(row)
+        self._tell_current()
+
+    def _on_model_reset(self) -> None:
+        self._hover_row = -1
+        self._tell_current()
+        self.selected_count_changed.emit(0)
+
+    def _scroll_to_row(self, row: int) -> None:
+        self.updateGeometries()  # the bar's range first, else the new value is cut to the old one
+        self.verticalScrollBar().setValue(row)
+        self.viewport().update()
+
+    def visible_rows(self) -> tuple[int, int]:
+        """Return first and last row in view, (0, -1) for none."""
+        count = self.row_count()
+        if not count:
+            return 0, -1
+        first = max(0, self.rowAt(0))
+        height = max(1, self.verticalHeader().defaultSectionSize())
+        return first, min(count - 1, first + self.viewport().height() // height)
+
+    # -- hold while pointed at
+
+    def _pointed_at(self) -> bool:
+        return self._held
+
+    def _touch(self) -> None:
+        self._hold_timer.start()
+        self._set_held(True)
+
+    def _set_held(self, held: bool) -> None:
+        if held == self._held:
+            return
+        self._held = held
+        hold = getattr(self.model(), "hold", None)
+        if callable(hold):
+            hold(held)
+
+    def _on_hold_timer_timeout(self) -> None:
+        self._set_held(False)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Mark the row under the mouse and hold the rows."""
+        self._touch()
+        self._set_hover(self.rowAt(event.position().toPoint().y()))
+        super().mouseMoveEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Hold the rows, then select as usual; a click below the last row selects nothing."""
+        self._touch()
+        super().mousePressEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Let go of the rows."""
+        self._hold_timer.stop()
+        self._set_held(False)
+        self._set_hover(-1)
+        super().leaveEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Let go of the rows."""
+        self._hold_timer.stop()
+        self._set_held(False)
+        super().hideEvent(event)
+
+    def _set_hover(self, row: int) -> None:
+        if row != self._hover_row:
+            for changed in (row, self._hover_row):
+                self._update_row(changed)
+            self._hover_row = row
+
+    def _update_row(self, row: int) -> None:
+        if row >= 0:
+            height = self.rowHeight(row)
+            self.viewport().update(0, self.rowViewportPosition(row), self.viewport().width(), height)
+
+    # -- painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows that need it, each in one pass."""
+        painter = QPainter(self.viewport())
+        painter.fillRect(event.rect(), self._theme.colour("surface"))
+        model, count = self.model(), self.row_count()
+        first = self.rowAt(event.rect().top())
+        if model is None or not count or first < 0:
+            return
+        stretches = self._stretches(event.rect())
+        height = self.verticalHeader().defaultSectionSize()
+        y, width = self.rowViewportPosition(first), self.viewport().width()
+        last = min(count - 1, first + (event.rect().bottom() - y) // height)
+        selected = self.selected_ranges()
+        chosen = "selection" if self.hasFocus() else "selection_idle"
+        for row in range(first, last + 1):
+            ground = chosen if any(low <= row <= high for low, high in selected) else ""
+            if not ground and row == self._hover_row:
+                ground = "hover"
+            rect = QRect(0, y, width, height)
+            self._delegate.paint_row(painter, rect, self._cells(model, row, stretches), stretches, ground)
+            y += height
+        self._paint_current(painter, first, last, height)
+        if (first, last) != self._seen_rows:
+            self._seen_rows = (first, last)
+            self.visible_rows_changed.emit(first, last)
+
+    def _cells(self, model: QAbstractItemModel, row: int, stretches: Sequence[Stretch]) -> Sequence[str] | None:
+        cells = prepared(model, row)
+        if cells is None:  # also tells the model that the row is wanted
+            cells = displayed(model, row, [stretch.column for stretch in stretches])
+        return cells
+
+    def _paint_current(self, painter: QPainter, first: int, last: int, height: int) -> None:
+        row = self.currentIndex().row()
+        if self.hasFocus() and first <= row <= last:
+            painter.fillRect(
+                QRect(0, self.rowViewportPosition(row), max(2, self._theme.space(0.5)), height),
+                self._theme.colour("accent"),
+            )
+
+    def _stretches(self, rect: QRect | None) -> tuple[Stretch, ...]:
+        """Return the columns in view (all shown ones without a rectangle), from left to right."""
+        header = self.horizontalHeader()
+        found = []
+        for place in range(header.count()):
+            column = header.logicalIndex(place)
+            if header.isSectionHidden(column):
+                continue
+            x, width = header.sectionViewportPosition(column), header.sectionSize(column)
+            if rect is None or (x <= rect.right() and x + width > rect.left()):
+                found.append(Stretch(column, x, width))
+        return tuple(found)
+
+    def _on_theme_changed(self) -> None:
+        height = self._delegate.row_height()
+        self.verticalHeader().setMinimumSectionSize(height)
+        self.verticalHeader().setDefaultSectionSize(height)
+        self.viewport().update()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Show a cut cell's whole text as a tooltip, literally."""
+        if event.type() == QEvent.Type.ToolTip:
+            self._show_tooltip(cast(QHelpEvent, event))
+            return True
+        return super().viewportEvent(event)
+
+    def _show_tooltip(self, event: QHelpEvent) -> None:
+        index = self.indexAt(event.pos())
+        text = tooltip(self.tooltip_text(index)) if index.isValid() else ""
+        QToolTip.showText(event.globalPos(), text, self.viewport(), self.visualRect(index))
+
+    def tooltip_text(self, index: QModelIndex) -> str:
+        """Return the plain text to show over a cell: the model's own, else the text where it is cut."""
+        own = index.data(Qt.ItemDataRole.ToolTipRole)
+        if isinstance(own, str) and own:
+            return own
+        text = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
+        return text if self._delegate.is_cut(text, index.column(), self.columnWidth(index.column())) else ""
+
+    # -- keyboard and clipboard
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy, activate, go to the first and last row; the rest as usual."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selection()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self._on_self_activated(self.currentIndex())
+        elif event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End) and not event.modifiers() & _EXTENDING:
+            self.step(-self.row_count() if event.key() == Qt.Key.Key_Home else self.row_count())
+        else:
+            super().keyPressEvent(event)
+            return
+        event.accept()
+
+    def copy_selection(self) -> int:
+        """Put the selected rows that have been read on the clipboard as plain text; return how many."""
+        lines = self._selected_lines()
+        if lines:
+            QGuiApplication.clipboard().setText("\n".join(lines))
+        return len(lines)
+
+    def _selected_lines(self) -> list[str]:
+        model = self.model()
+        columns = [stretch.column for stretch in self._stretches(None)]
+        lines: list[str] = []
+        for first, last in self.selected_ranges():
+            for row in range(first, min(last, first + MAX_COPIED_ROWS - len(lines) - 1) + 1):
+                cells = prepared(model, row) or (None if hasattr(model, "cells") else displayed(model, row, columns))
+                if cells is not None:
+                    lines.append("\t".join(one_line(cells[column]) for column in columns if column < len(cells)))
+        return lines
+
+    # -- columns
+
+    def set_sort(self, column_name: str, descending: bool) -> None:
+        """Show the sort mark over a column, by its stable name; sorting itself is the model's."""
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        self.horizontalHeader().setSortIndicatorShown(True)
+        if column_name in self._names:
+            self.horizontalHeader().setSortIndicator(self._names.index(column_name), order)
+
+    def set_column_hidden(self, column_name: str, hidden: bool) -> None:
+        """Hide or show a column by its stable name; the last one shown stays."""
+        if column_name not in self._names or (hidden and len(self._stretches(None)) == 1):
+            return
+        self.setColumnHidden(self._names.index(column_name), hidden)
+        self.layout_edited.emit()
+
+    def column_menu(self) -> QMenu:
+        """Return a menu of all columns, ticked where shown, and one line that brings back the first layout."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        header = self.horizontalHeader()
+        for column, name in enumerate(self._names):
+            title = self.model().headerData(column, Qt.Orientation.Horizontal)
+            action = menu.addAction(no_mnemonic(str(title or name)))
+            action.setCheckable(True)
+            action.setChecked(not header.isSectionHidden(column))
+            action.toggled.connect(lambda shown, name=name: self.set_column_hidden(name, not shown))
+        menu.addSeparator()
+        menu.addAction("Fit columns to their content").triggered.connect(self.fit_columns)
+        menu.addAction("Reset columns").triggered.connect(lambda: self.restore_layout(TableLayout()))
+        return menu
+
+    def _on_header_context_menu_requested(self, position: QPoint) -> None:
+        self.column_menu().popup(self.horizontalHeader().mapToGlobal(position))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Leave the rows' context menu to whoever listens (customContextMenuRequested)."""
+        event.ignore()
+
+    def fit_columns(self) -> None:
+        """Make each column as wide as what is in view needs, at most half of the view."""
+        first, last = self.visible_rows()
+        model, most = self.model(), max(self.viewport().width() // 2, self._theme.space(20))
+        for stretch in self._stretches(None):
+            metrics = self._delegate.metrics_of(stretch.column)
+            texts = [str(model.headerData(stretch.column, Qt.Orientation.Horizontal) or "") + "    "]
+            for row in range(first, last + 1):
+                cells = self._cells(model, row, (stretch,))
+                if cells is not None and stretch.column < len(cells):
+                    texts.append(one_line(cells[stretch.column][:500]))
+            shape = self._theme.space(5) if self._delegate.look(stretch.column).status else 0
+            needed = max(metrics.horizontalAdvance(text) for text in texts) + self._theme.space(5) + shape
+            self.setColumnWidth(stretch.column, min(needed, most))
+
+    def save_layout(self) -> TableLayout:
+        """Return widths, order, hidden columns and sort, by stable names."""
+        header = self.horizontalHeader()
+        section = header.sortIndicatorSection()
+        sorted_by = self._names[section] if header.isSortIndicatorShown() and section < len(self._names) else ""
+        return TableLayout(
+            widths=tuple(
+                ColumnWidth(name, self.columnWidth(column))
+                for column, name in enumerate(self._names)
+                if not header.isSectionHidden(column)
+            ),
+            hidden=tuple(name for column, name in enumerate(self._names) if header.isSectionHidden(column)),
+            order=tuple(self._names[header.logicalIndex(place)] for place in range(len(self._names))),
+            sort_column=sorted_by,
+            sort_descending=header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder,
+        )
+
+    def restore_layout(self, layout: TableLayout, *, hidden: Sequence[str] = ()) -> None:
+        """Lay the columns out as saved; ``hidden`` are those not shown where nothing was saved."""
+        header = self.horizontalHeader()
+        names = {name: column for column, name in enumerate(self._names)}
+        widths = {entry.column: entry.width for entry in layout.widths}
+        gone = set(layout.hidden if layout.order else hidden)
+        if names.keys() <= gone:
+            gone = set()
+        wanted = [name for name in layout.order if name in names]
+        for place, name in enumerate(wanted or self._names):
+            header.moveSection(header.visualIndex(names[name]), place)
+        for name, column in names.items():
+            self.setColumnHidden(column, name in gone)
+            if name not in gone:
+                self.setColumnWidth(column, max(widths.get(name, self._default_width(column)), self._theme.space(8)))
+        if layout.sort_column:
+            self.set_sort(layout.sort_column, layout.sort_descending)
+
+
+_EXTENDING = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
+_USUAL_CHARACTERS = {
+    "id": 9,
+    "log_id": 9,
+    "task_id": 9,
+    "type": 20,
+    "status": 13,
+    "priority": 7,
+    "attempts": 7,
+    "max_attempts": 7,
+    "held": 7,
+    "error_message": 40,
+    "message": 60,
+    "details": 40,
+    "capabilities": 40,
+    "locked_by": 18,
+    "worker_id": 24,
+    "level": 9,
+}
