@@ -14,6 +14,7 @@ from PySide6.QtCore import (
     QEvent,
     QItemSelection,
     QItemSelectionModel,
+    QItemSelectionRange,
     QModelIndex,
     QPoint,
     QRect,
@@ -198,8 +199,9 @@ class BigTableView(QTableView):
         selection = self.selectionModel()
         if selection is None:
             return []
+        parts: list[QItemSelectionRange] = selection.selection().toList()
         merged: list[tuple[int, int]] = []
-        for first, last in sorted((part.top(), part.bottom()) for part in list(selection.selection()))  # type: ignore[call-overload]:
+        for first, last in sorted((part.top(), part.bottom()) for part in parts):
             if merged and first <= merged[-1][1] + 1:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], last))
             else:
