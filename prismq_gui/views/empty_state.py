@@ -1,0 +1,68 @@
+"""What stands where there is nothing to show: why, and what to do next."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.plain_text import label, no_mnemonic, visible
+
+
+class EmptyState(QWidget):
+    """An icon, a title, a sentence and at most two buttons. GUI thread."""
+
+    action_requested = Signal()
+    second_action_requested = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._icon_name = "inbox"
+        self._icon = QLabel(self)
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._title = label("", "title", self, wrap=True)
+        self._text = label("", "muted", self, wrap=True)
+        for one in (self._title, self._text):
+            one.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._button, self._second = QPushButton(self), QPushButton(self)
+        set_role(self._button, "primary")
+        self._button.clicked.connect(self.action_requested)
+        self._second.clicked.connect(self.second_action_requested)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.space(2))
+        buttons.addStretch(1)
+        buttons.addWidget(self._button)
+        buttons.addWidget(self._second)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        margin = theme.space(6)
+        layout.setContentsMargins(margin, margin, margin, margin)
+        layout.setSpacing(theme.space(2))
+        layout.addStretch(2)
+        for widget in (self._icon, self._title, self._text):
+            layout.addWidget(widget)
+        layout.addSpacing(theme.space(2))
+        layout.addLayout(buttons)
+        layout.addStretch(3)
+        theme.changed.connect(self._on_theme_changed)
+        self.show_state("inbox", "", "")
+
+    def show_state(self, icon: str, title: str, text: str, button: str = "", second: str = "") -> None:
+        """Say what there is not, why, and what can be done."""
+        self._icon_name = icon
+        self._title.setText(visible(title))
+        self._text.setText(visible(text))
+        self._text.setVisible(bool(text))
+        for widget, words in ((self._button, button), (self._second, second)):
+            widget.setText(no_mnemonic(words))
+            widget.setVisible(bool(words))
+        self.setAccessibleName(f"{title}. {text}")
+        self._on_theme_changed()
+
+    def texts(self) -> tuple[str, str]:
+        """Return title and text as shown."""
+        return self._title.text(), self._text.text()
+
+    def _on_theme_changed(self) -> None:
+        self._icon.setPixmap(self._theme.pixmap(self._icon_name, "muted", self._theme.space(8), self))

@@ -1,0 +1,235 @@
+"""The line above a table in which its rows are chosen: type and text, or level and text.
+
+Owns the fields and the wait while typing. Must not query: it tells ``filter_changed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QSizePolicy, QToolButton, QWidget
+
+from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.plain_text import no_mnemonic, one_line
+
+DEBOUNCE_MS = 250
+MAX_TEXT = 1_000  # characters; longer patterns are too complex for a search
+ALL_TYPES = "All types"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilterPieces:
+    """What the tasks' line adds to the statuses: at most one type, and a literal text."""
+
+    types: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilterPieces:
+    """What the logs' line chooses: levels (empty for all) and a literal text."""
+
+    levels: tuple[str, ...] = ()
+    text: str = ""
+
+
+class SearchLine(QLineEdit):
+    """A line of literal text that tells its text when the typing pauses, or at once on Enter."""
+
+    text_settled = Signal(str)
+
+    def __init__(self, theme: Theme, placeholder: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._told = ""
+        self.setPlaceholderText(placeholder)
+        self.setAccessibleName(placeholder)
+        self.setClearButtonEnabled(True)
+        self.setMaxLength(MAX_TEXT)
+        mark = QAction(self)
+        theme.bind_icon(mark, "search", "muted")
+        self.addAction(mark, QLineEdit.ActionPosition.LeadingPosition)
+        self._timer = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
+        self._timer.timeout.connect(self.settle)
+        self.textChanged.connect(self._on_self_text_changed)
+        self.returnPressed.connect(self.settle)
+
+    def _on_self_text_changed(self, text: str) -> None:
+        if text:
+            self._timer.start()
+        else:
+            self.settle()  # an emptied line shows everything at once
+
+    def settle(self) -> None:
+        """Tell the text now where it has changed."""
+        self._timer.stop()
+        if self.text() != self._told:
+            self._told = self.text()
+            self.text_settled.emit(self._told)
+
+    @property
+    def settled_text(self) -> str:
+        """The text as it was last told."""
+        return self._told
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Empty the line on Escape; the second Escape goes on to the window."""
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+
+class FilterBar(QWidget):
+    """Type and text for the tasks. ``filter_changed`` carries :class:`TaskFilterPieces`. GUI thread."""
+
+    filter_changed = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._types: tuple[str, ...] = ()
+        self._type = ""
+        self.type_box = QComboBox(self)
+        self.type_box.setEditable(True)
+        self.type_box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.type_box.setAccessibleName("Type of task")
+        self.type_box.setMinimumContentsLength(18)
+        self.type_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.type_box.addItem(ALL_TYPES, "")
+        completer = self.type_box.completer()
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        self.type_box.activated.connect(self._on_type_box_activated)
+        line = self.type_box.lineEdit()
+        line.setMaxLength(MAX_TEXT)
+        line.editingFinished.connect(self._on_type_line_editing_finished)
+        self.search = SearchLine(theme, "Search id, type, error, worker, key, payload", self)
+        self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.search.text_settled.connect(self._on_search_text_settled)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.space(2))
+        layout.addWidget(self.type_box)
+        layout.addWidget(self.search, 1)
+
+    def pieces(self) -> TaskFilterPieces:
+        """Return what is chosen."""
+        return TaskFilterPieces((self._type,) if self._type else (), self.search.settled_text)
+
+    def set_pieces(self, pieces: TaskFilterPieces) -> None:
+        """Choose without telling it."""
+        self.blockSignals(True)
+        self._choose_type(pieces.types[0] if pieces.types else "")
+        self.search.setText(pieces.text)
+        self.search.settle()
+        self.blockSignals(False)
+
+    def set_types(self, types: Sequence[str]) -> None:
+        """Offer these types; what is chosen or being typed stays."""
+        if tuple(types) == self._types:
+            return
+        self._types = tuple(types)
+        typed = self.type_box.currentText()
+        self.type_box.blockSignals(True)
+        self.type_box.clear()
+        self.type_box.addItem(ALL_TYPES, "")
+        for name in self._types:
+            self.type_box.addItem(one_line(name), name)
+        self.type_box.setCurrentIndex(max(0, self.type_box.findData(self._type)) if self._type else 0)
+        self.type_box.setEditText(typed or ALL_TYPES)
+        self.type_box.blockSignals(False)
+
+    def focus_search(self) -> None:
+        """Put the cursor into the text line and select what is in it."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def _choose_type(self, name: str) -> None:
+        changed = name != self._type
+        self._type = name
+        row = self.type_box.findData(name)
+        self.type_box.setCurrentIndex(row)
+        self.type_box.setEditText(one_line(name) if name else ALL_TYPES)
+        self.type_box.lineEdit().setCursorPosition(0)
+        if changed:
+            self.filter_changed.emit(self.pieces())
+
+    def _on_type_box_activated(self, row: int) -> None:
+        data = self.type_box.itemData(row)
+        self._choose_type(data if isinstance(data, str) else "")
+
+    def _on_type_line_editing_finished(self) -> None:
+        typed = self.type_box.currentText()
+        row = self.type_box.findText(typed, Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchCaseSensitive)
+        if row >= 0:
+            data = self.type_box.itemData(row)
+            self._choose_type(data if isinstance(data, str) else "")
+        else:  # a type that the capped list does not hold may still exist
+            self._choose_type("" if not typed.strip() or typed == ALL_TYPES else typed)
+
+    def _on_search_text_settled(self, _text: str) -> None:
+        self.filter_changed.emit(self.pieces())
+
+
+class LogFilterBar(QWidget):
+    """Levels and text for the logs. ``filter_changed`` carries :class:`LogFilterPieces`. GUI thread."""
+
+    filter_changed = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.search = SearchLine(theme, "Search message and details", self)
+        self.search.text_settled.connect(self._on_search_text_settled)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.space(1.5))
+        self.level_buttons: tuple[QToolButton, ...] = tuple(self._level(name) for name in LEVELS)
+        for button in self.level_buttons:
+            layout.addWidget(button)
+        layout.addSpacing(theme.space(1))
+        layout.addWidget(self.search, 1)
+
+    def _level(self, name: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setText(no_mnemonic(name.capitalize()))
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setAccessibleName(f"Level {name.capitalize()}")
+        button.setProperty("level", name)
+        set_role(button, "chip")
+        button.clicked.connect(self._on_level_clicked)
+        return button
+
+    def pieces(self) -> LogFilterPieces:
+        """Return what is chosen."""
+        levels = tuple(str(button.property("level")) for button in self.level_buttons if button.isChecked())
+        return LogFilterPieces(levels, self.search.settled_text)
+
+    def set_pieces(self, pieces: LogFilterPieces) -> None:
+        """Choose without telling it."""
+        self.blockSignals(True)
+        for button in self.level_buttons:
+            button.setChecked(button.property("level") in pieces.levels)
+        self.search.setText(pieces.text)
+        self.search.settle()
+        self.blockSignals(False)
+
+    def focus_search(self) -> None:
+        """Put the cursor into the text line and select what is in it."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def set_levels(self, levels: Iterable[str]) -> None:
+        """Choose levels and tell it."""
+        self.set_pieces(LogFilterPieces(tuple(levels), self.search.settled_text))
+        self.filter_changed.emit(self.pieces())
+
+    def _on_level_clicked(self, _checked: bool) -> None:
+        self.filter_changed.emit(self.pieces())
+
+    def _on_search_text_settled(self, _text: str) -> None:
+        self.filter_changed.emit(self.pieces())
