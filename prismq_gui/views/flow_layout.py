@@ -29,7 +29,7 @@ class FlowLayout(QLayout):
         """Return an item."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+    def takeAt(self, index: int) -> QLayoutItem | None:
         """Give an item back."""
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
