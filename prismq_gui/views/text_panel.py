@@ -55,7 +55,7 @@ class TextPanel(QPlainTextEdit):
 def prepare(text: str) -> str:
     """Return a text as it is shown: capped, control characters visible, endless lines broken."""
     cut = text[:MAX_CHARACTERS]
-    lines = []
+    lines: list[str] = []
     for line in visible(cut.replace("\r\n", "\n")).split("\n"):
         lines.extend(line[i : i + MAX_LINE] for i in range(0, max(1, len(line)), MAX_LINE))
     if len(text) > len(cut):
