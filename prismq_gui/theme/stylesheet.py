@@ -5,7 +5,7 @@ nothing is clipped at another type size; hairlines are the only fixed pixel. The
 of a widget (see ``theme.set_role``) picks a look:
 
     QLabel: title, muted, small, mono, strong     QFrame/QWidget: surface, bar, rail, line, line-vertical
-    QPushButton: primary, danger                  QToolButton: rail, chip
+    QPushButton: primary, danger                  QToolButton: rail-button, chip
 """
 
 from __future__ import annotations
@@ -94,6 +94,24 @@ QComboBox::down-arrow { image: url("$arrow"); width: ${s4}px; height: ${s4}px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong;
   selection-background-color: $selection; selection-color: $text; }
 
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
+  border: none; background: transparent; width: ${s5}px; }
+QSpinBox::up-button:hover, QSpinBox::down-button:hover { background: $hover; }
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url("$arrow_up"); width: ${s3}px; height: ${s3}px; }
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$arrow"); width: ${s3}px; height: ${s3}px; }
+QCheckBox, QRadioButton { background: transparent; spacing: ${s1_5}px; padding: ${s0_5}px; }
+QCheckBox::indicator, QRadioButton::indicator { width: ${s3_5}px; height: ${s3_5}px; background: $surface;
+  border: 1px solid $border_strong; border-radius: ${s0_5}px; }
+QRadioButton::indicator { border-radius: ${s1_75}px; }
+QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox:focus::indicator { border-color: $accent; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
+QRadioButton::indicator:checked { background: $accent; border-color: $accent; image: url("$dot"); }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: $window; border-color: $border; }
+QCheckBox:focus, QRadioButton:focus { color: $accent; }
+QMenu::indicator { width: ${s3_5}px; height: ${s3_5}px; left: ${s1_5}px; border: 1px solid $border_strong;
+  border-radius: ${s0_5}px; background: $surface; }
+QMenu::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
+
 QAbstractItemView { background: $surface; color: $text; border: none; selection-background-color: $selection;
   selection-color: $text; }
 QTreeView { show-decoration-selected: 1; }
@@ -153,11 +171,23 @@ QFrame[banner="info"] { background: $info_ground; border: none; border-bottom: 1
 QFrame[banner="success"] { background: $success_ground; border: none; border-bottom: 1px solid $success; }
 QFrame[banner="warning"] { background: $warning_ground; border: none; border-bottom: 1px solid $warning; }
 QFrame[banner="danger"] { background: $danger_ground; border: none; border-bottom: 1px solid $danger; }
-QToolButton[role="rail"] { border-radius: ${s1_5}px; padding: ${s1_5}px ${s2}px; text-align: left; }
-QToolButton[role="rail"]:checked { background: $selection; }
+QToolButton[role="rail-button"] { border-radius: ${s1_5}px; padding: ${s1_5}px ${s2}px; text-align: left; }
+QToolButton[role="rail-button"]:checked { background: $selection; }
 """)
 
-_STEPS = {"s0_5": 0.5, "s1": 1, "s1_5": 1.5, "s2": 2, "s3": 3, "s4": 4, "s5": 5, "s6": 6, "s8": 8}
+_STEPS = {
+    "s0_5": 0.5,
+    "s1": 1,
+    "s1_5": 1.5,
+    "s2": 2,
+    "s1_75": 1.75,
+    "s3": 3,
+    "s3_5": 3.5,
+    "s4": 4,
+    "s5": 5,
+    "s6": 6,
+    "s8": 8,
+}
 
 
 def _url(name: str) -> str:
@@ -175,5 +205,12 @@ def build(palette: Palette, metrics: Metrics) -> str:
         "title_font": metrics.title_font,
         "mono_family": metrics.mono_family.replace('"', ""),
     }
-    arrows = {"arrow": _url("arrow-down.svg"), "arrow_down": _url("arrow-down.svg"), "arrow_up": _url("arrow-up.svg")}
-    return _SHEET.substitute(colours | lengths | fonts | arrows)
+    side = "dark" if palette.dark else "light"
+    images = {
+        "arrow": _url("arrow-down.svg"),
+        "arrow_down": _url("arrow-down.svg"),
+        "arrow_up": _url("arrow-up.svg"),
+        "check": _url(f"check-{side}.svg"),
+        "dot": _url(f"dot-{side}.svg"),
+    }
+    return _SHEET.substitute(colours | lengths | fonts | images)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from prismq_gui.insight.messages import Cell, TaskDetail, TaskRow
 from prismq_gui.theme import Theme
+from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.log_list import cell_text
 from prismq_gui.views.plain_text import label, one_line, tooltip
-from prismq_gui.views.times import ShownTime, relative, shown
+from prismq_gui.views.times import ShownTime, duration, relative, shown
 
 _TIMES = (
     ("Created", "created_at_utc"),
@@ -29,7 +30,7 @@ _TIMES = (
 class _TimeLine:
     name: QLabel
     absolute: QLabel
-    relative: QLabel
+    relative: ElidedLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,8 @@ class DetailFacts(QWidget):
         return line
 
     def _time_line(self, title: str) -> _TimeLine:
-        line = _TimeLine(label(title, "muted", self), label("", "", self), label("", "muted", self))
+        line = _TimeLine(label(title, "muted", self), label("", "", self), ElidedLabel("muted", self))
         line.absolute.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        line.relative.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = self._row()
         self._grid.addWidget(line.name, row, 0)
         self._grid.addWidget(line.absolute, row, 1)
@@ -112,11 +112,8 @@ class DetailFacts(QWidget):
         for field, time in self._moments.items():
             words = relative(time.moment, now) if time.moment else ""
             if time.moment is not None and field in _PAST and time.moment > now:
-                words = f"{words} (in the future)"
-            line = self._times[field].relative
-            if words != line.text():
-                line.setText(words)
-                line.setToolTip(tooltip(words))
+                words = f"{duration((time.moment - now).total_seconds())} ahead of the clock"
+            self._times[field].relative.show_text(words)
 
 
 _PAST = {"created_at_utc", "reserved_at_utc", "processing_started_utc", "finished_at_utc", "updated_at_utc"}

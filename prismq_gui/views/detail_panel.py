@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -89,7 +89,7 @@ class DetailPanel(QFrame):
         self.logs = LogList(theme, self)
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
-        self.tabs.setUsesScrollButtons(True)
+        self.tabs.setIconSize(QSize(self._theme.space(3.5), self._theme.space(3.5)))
         self.tabs.addTab(self.payload, "&Payload")
         self.tabs.addTab(self.compatibility, "&Compatibility")
         self.tabs.addTab(self.error, "&Error")
@@ -132,16 +132,39 @@ class DetailPanel(QFrame):
         self.splitter.setHandleWidth(1)
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([space(80), space(90)])
+        self.splitter.splitterMoved.connect(self._on_splitter_moved)
+        self._top, self._top_fits = top, True
         page = QVBoxLayout(self._page)
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(self.splitter)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._stack)
-        self.setMinimumWidth(space(60))
 
     # -- what is shown
+
+    def _fit_top(self) -> None:
+        """Give figures the height they need, at most two thirds, until the person moves the divider."""
+        height = self.splitter.height()
+        if self._top_fits and height > 0:
+            wanted = self._top.heightForWidth(max(1, self.splitter.width())) if self._top.hasHeightForWidth() else -1
+            wanted = max(wanted, self._top.minimumSizeHint().height())
+            top = min(wanted, height * 2 // 3)
+            self.splitter.setSizes([top, height - top])
+
+    def _on_splitter_moved(self, _position: int, _index: int) -> None:
+        self._top_fits = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the figures."""
+        super().resizeEvent(event)
+        self._fit_top()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return a width in which no tab's name is cut."""
+        hint = super().minimumSizeHint()
+        tabs = self.tabs.tabBar().sizeHint().width() + self.text_button.sizeHint().width() + self._theme.space(3)
+        return QSize(max(hint.width(), tabs), hint.height())
 
     @property
     def task_id(self) -> object:
@@ -188,6 +211,7 @@ class DetailPanel(QFrame):
         self._name_tab(LOGS, f"&Logs ({count})", "The newest lines; there are more." if detail.logs_truncated else "")
         self._stack.setCurrentWidget(self._page)
         self.setAccessibleDescription(sentence)
+        self._fit_top()
 
     def tick(self, now: datetime) -> None:
         """Bring relative times up to the moment; ``now`` is naive UTC."""

@@ -36,14 +36,14 @@ class RailButton(QToolButton):
         self._badge = 0
         self._alarm = False
         self._shortcut = shortcut
-        self.setText(no_mnemonic(page.title))
+        self.setText(f" {no_mnemonic(page.title)}")  # Qt sets the icon too close
         self.setCheckable(True)
         self.setAutoExclusive(False)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
-        set_role(self, "rail")
+        set_role(self, "rail-button")
         theme.bind_icon(self, page.icon)
         self.set_badge(0)
 

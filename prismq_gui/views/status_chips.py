@@ -62,7 +62,8 @@ class Chip(QToolButton):
     def show_count(self, count: int | None, age_s: float | None) -> None:
         """Show a count and in the tooltip how old it is; None where there is none yet."""
         number = UNKNOWN if count is None else thousands(count)
-        text = no_mnemonic(f"{one_line(self.title)}  {number}")
+        gap = " " if self.statuses else ""  # Qt sets the icon too close
+        text = no_mnemonic(f"{gap}{one_line(self.title)}  {number}")
         if text != self.text():
             self.setText(text)
             self.updateGeometry()

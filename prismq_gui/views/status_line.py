@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from prismq_gui.insight.messages import FileFacts, StatusCount
 from prismq_gui.polling.messages import Link, LinkState
 from prismq_gui.theme import Theme, set_role
-from prismq_gui.views.plain_text import label, tooltip, visible
+from prismq_gui.views.elided_label import ElidedLabel
+from prismq_gui.views.plain_text import label, tooltip
 from prismq_gui.views.status_chips import ago, thousands
 
 _WORDS = {
@@ -107,10 +108,9 @@ class StatusLine(QFrame):
         self.read_only_label = label("Read-only", "muted", self)
         self.notes_icon = QLabel(self)
         self.notes_label = label("", "muted", self)
-        self.message_label = label("", "muted", self)
+        self.message_label = ElidedLabel("muted", self)
         self.counts_label = label("", "muted", self)
         self.size_label = label("", "muted", self)
-        self.message_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._lay_out()
         theme.changed.connect(self._on_theme_changed)
         self._on_theme_changed()
@@ -184,8 +184,7 @@ class StatusLine(QFrame):
 
     def show_message(self, text: str) -> None:
         """Show a short sentence until the next one; '' for none."""
-        self.message_label.setText(visible(text))
-        self.message_label.setToolTip(tooltip(text))
+        self.message_label.show_text(text)
 
     def _on_theme_changed(self) -> None:
         edge = self._theme.space(3.5)

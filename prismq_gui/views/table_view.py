@@ -13,17 +13,14 @@ from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
     QItemSelection,
-    QItemSelectionModel,
     QItemSelectionRange,
     QModelIndex,
-    QPoint,
     QRect,
     Qt,
     QTimer,
     Signal,
 )
 from PySide6.QtGui import (
-    QContextMenuEvent,
     QGuiApplication,
     QHelpEvent,
     QHideEvent,
@@ -35,14 +32,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QToolTip, QWidget
 
-from prismq_gui.settings import ColumnWidth, TableLayout
+from prismq_gui.settings import TableLayout
 from prismq_gui.theme import Theme
-from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
-from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, look_of, prepared
+from prismq_gui.views.plain_text import one_line, tooltip
+from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, prepared
+from prismq_gui.views.table_columns import TableColumns
 
 HOLD_MS = 2_000  # after the mouse has moved or been pressed over the rows
 MAX_COPIED_ROWS = 100_000
-COLUMN_NAME_ROLE = Qt.ItemDataRole.UserRole  # headerData: a column's stable name
 
 
 class IdTable(Protocol):
@@ -77,13 +74,14 @@ class BigTableView(QTableView):
         self._hover_row = -1
         self._held = False
         self._current_id: object = None
-        self._names: tuple[str, ...] = ()
         self._seen_rows = (-1, -1)
         self._top_id: object = None
         self._following = False
         self.setItemDelegate(self._delegate)
         self._set_up_view()
-        self._set_up_header()
+        self._columns = TableColumns(theme, self._delegate, self)
+        self._columns.edited.connect(self.layout_edited)
+        self._columns.fit_requested.connect(self.fit_columns)
         self._hold_timer = QTimer(self, singleShot=True, interval=HOLD_MS)
         self._hold_timer.timeout.connect(self._on_hold_timer_timeout)
         self.activated.connect(self._on_self_activated)
@@ -106,21 +104,6 @@ class BigTableView(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
-    def _set_up_header(self) -> None:
-        header = self.horizontalHeader()
-        header.setSectionsMovable(True)
-        header.setSectionsClickable(True)
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setTextElideMode(Qt.TextElideMode.ElideRight)
-        header.setStretchLastSection(True)
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header.customContextMenuRequested.connect(self._on_header_context_menu_requested)
-        header.sectionResized.connect(self.layout_edited)
-        header.sectionMoved.connect(self.layout_edited)
-        header.sortIndicatorChanged.connect(self.layout_edited)
-
     # -- model
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
@@ -129,12 +112,7 @@ class BigTableView(QTableView):
         super().setModel(model)
         if model is None:
             return
-        header = self.horizontalHeader()
-        header.setSelectionModel(QItemSelectionModel(model, header))
-        self._names = tuple(self._column_name(model, column) for column in range(model.columnCount()))
-        self._delegate.set_looks([look_of(name) for name in self._names])
-        for column in range(len(self._names)):
-            self.setColumnWidth(column, self._default_width(column))
+        self._columns.take_model(model)
         model.rowsInserted.connect(self._on_model_rows_inserted)
         model.rowsRemoved.connect(self._on_model_rows_removed)
         model.layoutAboutToBeChanged.connect(self._on_model_layout_about_to_be_changed)
@@ -155,19 +133,6 @@ class BigTableView(QTableView):
         model.layoutAboutToBeChanged.disconnect(self._on_model_layout_about_to_be_changed)
         model.layoutChanged.disconnect(self._on_model_layout_changed)
         model.modelReset.disconnect(self._on_model_reset)
-
-    def _column_name(self, model: QAbstractItemModel, column: int) -> str:
-        name = model.headerData(column, Qt.Orientation.Horizontal, COLUMN_NAME_ROLE)
-        return name if isinstance(name, str) else f"column {column}"
-
-    def _default_width(self, column: int) -> int:
-        """Return a width that fits what such a column usually holds, in characters of its font."""
-        characters = _USUAL_CHARACTERS.get(self._names[column], 14)
-        metrics = self.fontMetrics()
-        model = self.model()
-        title = str(model.headerData(column, Qt.Orientation.Horizontal) or "")
-        content = characters * metrics.averageCharWidth() + self._theme.space(5)
-        return max(content, metrics.horizontalAdvance(title) + self._theme.space(9))
 
     def id_at(self, row: int) -> object:
         """Return the id in a row, None where there is none."""
@@ -230,7 +195,7 @@ class BigTableView(QTableView):
             self.scrollTo(self.model().index(row, self._first_column()))
 
     def _first_column(self) -> int:
-        shown = self._stretches(None)
+        shown = self._columns.stretches()
         return shown[0].column if shown else 0
 
     def _on_selection_current_row_changed(self, _current: QModelIndex, _previous: QModelIndex) -> None:
@@ -362,7 +327,7 @@ class BigTableView(QTableView):
         first = self.rowAt(event.rect().top())
         if model is None or not count or first < 0:
             return
-        stretches = self._stretches(event.rect())
+        stretches = self._columns.stretches(event.rect())
         height = self.verticalHeader().defaultSectionSize()
         y, width = self.rowViewportPosition(first), self.viewport().width()
         last = min(count - 1, first + (event.rect().bottom() - y) // height)
@@ -393,19 +358,6 @@ class BigTableView(QTableView):
                 QRect(0, self.rowViewportPosition(row), max(2, self._theme.space(0.5)), height),
                 self._theme.colour("accent"),
             )
-
-    def _stretches(self, rect: QRect | None) -> tuple[Stretch, ...]:
-        """Return the columns in view (all shown ones without a rectangle), from left to right."""
-        header = self.horizontalHeader()
-        found = []
-        for place in range(header.count()):
-            column = header.logicalIndex(place)
-            if header.isSectionHidden(column):
-                continue
-            x, width = header.sectionViewportPosition(column), header.sectionSize(column)
-            if rect is None or (x <= rect.right() and x + width > rect.left()):
-                found.append(Stretch(column, x, width))
-        return tuple(found)
 
     def _on_theme_changed(self) -> None:
         height = self._delegate.row_height()
@@ -457,7 +409,7 @@ class BigTableView(QTableView):
 
     def _selected_lines(self) -> list[str]:
         model = self.model()
-        columns = [stretch.column for stretch in self._stretches(None)]
+        columns = [stretch.column for stretch in self._columns.stretches()]
         lines: list[str] = []
         for first, last in self.selected_ranges():
             for row in range(first, min(last, first + MAX_COPIED_ROWS - len(lines) - 1) + 1):
@@ -468,110 +420,37 @@ class BigTableView(QTableView):
 
     # -- columns
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The stable names of the model's columns."""
+        return self._columns.names
+
     def set_sort(self, column_name: str, descending: bool) -> None:
         """Show the sort mark over a column, by its stable name; sorting itself is the model's."""
-        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
-        self.horizontalHeader().setSortIndicatorShown(True)
-        if column_name in self._names:
-            self.horizontalHeader().setSortIndicator(self._names.index(column_name), order)
+        self._columns.set_sort(column_name, descending)
 
     def set_column_hidden(self, column_name: str, hidden: bool) -> None:
         """Hide or show a column by its stable name; the last one shown stays."""
-        if column_name not in self._names or (hidden and len(self._stretches(None)) == 1):
-            return
-        self.setColumnHidden(self._names.index(column_name), hidden)
-        self.layout_edited.emit()
+        self._columns.set_hidden(column_name, hidden)
 
     def column_menu(self) -> QMenu:
-        """Return a menu of all columns, ticked where shown, and one line that brings back the first layout."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        header = self.horizontalHeader()
-        for column, name in enumerate(self._names):
-            title = self.model().headerData(column, Qt.Orientation.Horizontal)
-            action = menu.addAction(no_mnemonic(str(title or name)))
-            action.setCheckable(True)
-            action.setChecked(not header.isSectionHidden(column))
-            action.toggled.connect(lambda shown, name=name: self.set_column_hidden(name, not shown))
-        menu.addSeparator()
-        menu.addAction("Fit columns to their content").triggered.connect(self.fit_columns)
-        menu.addAction("Reset columns").triggered.connect(lambda: self.restore_layout(TableLayout()))
-        return menu
-
-    def _on_header_context_menu_requested(self, position: QPoint) -> None:
-        self.column_menu().popup(self.horizontalHeader().mapToGlobal(position))
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Leave the rows' context menu to whoever listens (customContextMenuRequested)."""
-        event.ignore()
+        """Return a menu of all columns, ticked where shown; it deletes itself when closed."""
+        return self._columns.menu()
 
     def fit_columns(self) -> None:
-        """Make each column as wide as what is in view needs, at most half of the view."""
+        """Make each column as wide as the rows in view need."""
         first, last = self.visible_rows()
-        model, most = self.model(), max(self.viewport().width() // 2, self._theme.space(20))
-        for stretch in self._stretches(None):
-            metrics = self._delegate.metrics_of(stretch.column)
-            texts = [str(model.headerData(stretch.column, Qt.Orientation.Horizontal) or "") + "    "]
-            for row in range(first, last + 1):
-                cells = self._cells(model, row, (stretch,))
-                if cells is not None and stretch.column < len(cells):
-                    texts.append(one_line(cells[stretch.column][:500]))
-            shape = self._theme.space(5) if self._delegate.look(stretch.column).status else 0
-            needed = max(metrics.horizontalAdvance(text) for text in texts) + self._theme.space(5) + shape
-            self.setColumnWidth(stretch.column, min(needed, most))
+        stretches, model = self._columns.stretches(), self.model()
+        rows = [self._cells(model, row, stretches) for row in range(first, last + 1)]
+        self._columns.fit([cells for cells in rows if cells is not None])
 
     def save_layout(self) -> TableLayout:
         """Return widths, order, hidden columns and sort, by stable names."""
-        header = self.horizontalHeader()
-        section = header.sortIndicatorSection()
-        sorted_by = self._names[section] if header.isSortIndicatorShown() and section < len(self._names) else ""
-        return TableLayout(
-            widths=tuple(
-                ColumnWidth(name, self.columnWidth(column))
-                for column, name in enumerate(self._names)
-                if not header.isSectionHidden(column)
-            ),
-            hidden=tuple(name for column, name in enumerate(self._names) if header.isSectionHidden(column)),
-            order=tuple(self._names[header.logicalIndex(place)] for place in range(len(self._names))),
-            sort_column=sorted_by,
-            sort_descending=header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder,
-        )
+        return self._columns.save()
 
     def restore_layout(self, layout: TableLayout, *, hidden: Sequence[str] = ()) -> None:
         """Lay the columns out as saved; ``hidden`` are those not shown where nothing was saved."""
-        header = self.horizontalHeader()
-        names = {name: column for column, name in enumerate(self._names)}
-        widths = {entry.column: entry.width for entry in layout.widths}
-        gone = set(layout.hidden if layout.order else hidden)
-        if names.keys() <= gone:
-            gone = set()
-        wanted = [name for name in layout.order if name in names]
-        for place, name in enumerate(wanted or self._names):
-            header.moveSection(header.visualIndex(names[name]), place)
-        for name, column in names.items():
-            self.setColumnHidden(column, name in gone)
-            if name not in gone:
-                self.setColumnWidth(column, max(widths.get(name, self._default_width(column)), self._theme.space(8)))
-        if layout.sort_column:
-            self.set_sort(layout.sort_column, layout.sort_descending)
+        self._columns.restore(layout, hidden)
 
 
 _EXTENDING = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
-_USUAL_CHARACTERS = {
-    "id": 9,
-    "log_id": 9,
-    "task_id": 9,
-    "type": 20,
-    "status": 13,
-    "priority": 7,
-    "attempts": 7,
-    "max_attempts": 7,
-    "held": 7,
-    "error_message": 40,
-    "message": 60,
-    "details": 40,
-    "capabilities": 40,
-    "locked_by": 18,
-    "worker_id": 24,
-    "level": 9,
-}
