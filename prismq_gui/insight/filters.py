@@ -6,8 +6,17 @@ parameters; column names come from the enums here and from nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
+
+from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+
+MAX_TEXT = 1_000
+_TASK_TEXT_COLUMNS = ("type", "error_message", "locked_by", "idempotency_key", "payload")
+_LOG_TEXT_COLUMNS = ("message", "details")
+_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 class TaskColumn(Enum):
@@ -45,7 +54,7 @@ class TaskFilter:
 
     ``text`` is matched literally, ASCII case-insensitively, in type, error message, worker,
     idempotency key and payload, and as a whole number in id. ``%`` and ``_`` mean themselves.
-    It is at most 1,000 characters (FAULTS H11).
+    It is at most 1,000 characters.
     """
 
     statuses: tuple[str, ...] = ()
@@ -70,3 +79,82 @@ class LogFilter:
     def is_empty(self) -> bool:
         """Whether it lets every line through."""
         return not (self.levels or self.text.strip() or self.task_id is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """An SQL condition (``1`` where it lets everything through) and its parameters in order."""
+
+    sql: str
+    params: tuple[Cell, ...] = ()
+
+
+def where(
+    wanted: TaskFilter | LogFilter, columns: Collection[str] | None = None, *, leave_out: Collection[str] = ()
+) -> Condition:
+    """Translate a filter to a condition over the bare column names of its table.
+
+    Args:
+        wanted: The filter.
+        columns: The columns the file has; None means all of them. A filter by one it lacks matches nothing,
+            a text is not looked for in it.
+        leave_out: Columns not to look for the text in.
+
+    Raises:
+        ProblemError: REFUSED where the text is longer than 1,000 characters.
+    """
+    if isinstance(wanted, TaskFilter):
+        lists = (("status", wanted.statuses), ("type", wanted.types))
+        text_columns, key = _TASK_TEXT_COLUMNS, "id"
+    else:
+        lists = (("task_id", () if wanted.task_id is None else (wanted.task_id,)), ("level", wanted.levels))
+        text_columns, key = _LOG_TEXT_COLUMNS, ""
+    parts = [_one_of(name, values, columns) for name, values in lists if values]
+    text = checked_text(wanted.text)
+    if text:
+        searched = [name for name in text_columns if _has(name, columns) and name not in leave_out]
+        parts.append(_contains(text, searched, key))
+    if not parts:
+        return Condition("1")
+    return Condition(" AND ".join(part.sql for part in parts), tuple(p for part in parts for p in part.params))
+
+
+def checked_text(text: str) -> str:
+    """Return a filter's text without surrounding space.
+
+    Raises:
+        ProblemError: REFUSED where it is longer than 1,000 characters.
+    """
+    text = text.strip()
+    if len(text) > MAX_TEXT:
+        raise ProblemError(
+            Problem(
+                ProblemKind.REFUSED,
+                f"The text to look for is too long ({len(text):,} characters; at most {MAX_TEXT:,})",
+                "",
+                "The filter was not changed.",
+                "Use a shorter part of it.",
+            )
+        )
+    return text
+
+
+def _has(name: str, columns: Collection[str] | None) -> bool:
+    return columns is None or name in columns
+
+
+def _one_of(name: str, values: Collection[Cell], columns: Collection[str] | None) -> Condition:
+    if not _has(name, columns):
+        return Condition("0")
+    return Condition(f"{name} IN ({', '.join('?' * len(values))})", tuple(values))
+
+
+def _contains(text: str, columns: Collection[str], key: str) -> Condition:
+    """Literal and ASCII case-insensitive: no pattern characters, and NUL characters do not end the search."""
+    needle = text.translate(_ASCII_LOWER)
+    parts = [f"instr(lower({name}), ?) > 0" for name in columns]
+    params: list[Cell] = [needle] * len(parts)
+    if key and text.isascii() and text.isdigit() and len(text) <= 18:
+        parts.append(f"{key} = ?")
+        params.append(int(text))
+    return Condition(f"({' OR '.join(parts)})" if parts else "0", tuple(params))

@@ -1,0 +1,181 @@
+"""Walking over a table of a live file in short statements, and the pace they keep.
+
+Owns the chunk size that adapts to the time a chunk takes, and the walk over a table by its key.
+Must never leave a cursor alive between two chunks.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prismq_gui.insight.connection import ReadConnection, Row
+from prismq_gui.insight.filters import Condition
+from prismq_gui.insight.messages import Cell, IdSpan
+from prismq_gui.insight.problems import ProblemError, ProblemKind
+
+TARGET_S = 0.025  # half of the 50 ms a statement may take, so that one slow chunk still keeps it
+MAX_CHUNK = 32_768  # rows; more in one fetch would hold Python's lock too long for a smooth window
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+
+
+class Pace:
+    """A chunk size that aims at :data:`TARGET_S` a statement."""
+
+    def __init__(self, size: int = 1_024) -> None:
+        self.size = size
+        self.longest_s = 0.0
+
+    def run(self, statement: Callable[[int], list[Row]]) -> list[Row]:
+        """Run a statement that reads at most so many rows; smaller and smaller ones where it fails for size.
+
+        Raises:
+            ProblemError: The statement's own, for TOO_SLOW and too large values only at a size of 1.
+        """
+        while True:
+            started = time.perf_counter()
+            try:
+                rows = statement(self.size)
+            except ProblemError as error:
+                if self.size == 1 or not is_about_size(error):
+                    raise
+                self.size = max(1, self.size // 16)
+                continue
+            self._adapt(time.perf_counter() - started)
+            return rows
+
+    def _adapt(self, took_s: float) -> None:
+        self.longest_s = max(self.longest_s, took_s)
+        if took_s > TARGET_S:
+            self.size = max(1, int(self.size * max(0.1, TARGET_S / took_s)))
+        elif took_s < TARGET_S / 2:
+            self.size = min(MAX_CHUNK, self.size * 2)
+
+
+def is_about_size(error: ProblemError) -> bool:
+    """Whether a statement over fewer rows may succeed where this one failed."""
+    return error.problem.kind is ProblemKind.TOO_SLOW or error.problem.code == "SQLITE_TOOBIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Smallest and largest id of a table, and how many there are (-1 where not counted)."""
+
+    low: int
+    high: int
+    count: int = -1
+
+
+def read_bounds(connection: ReadConnection, table: str, key: str, *, counted: bool) -> Bounds | None:
+    """Return a table's bounds, read in one statement, None where it is empty."""
+    count = f"(SELECT count(*) FROM {table})" if counted else "-1"
+    sql = f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table}), {count}"
+    low, high, found = connection.rows(sql, doing="look at the ids")[0]
+    if not isinstance(low, int) or not isinstance(high, int):
+        return None
+    return Bounds(low, high, found if isinstance(found, int) else -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A walk over a table's rows by key. ``extra`` are further expressions to read of matching rows."""
+
+    table: str
+    key: str
+    bounds: Bounds
+    descending: bool
+    condition: Condition
+    narrow: Condition  # without the columns that may be too large to be looked at
+    extra: str = ""
+
+    def steps(self, connection: ReadConnection, pace: Pace) -> Iterator[tuple[list[Row], float]]:
+        """Yield the matching rows of each chunk, (key, extra…), and the progress from 0 to 1."""
+        position: int | None = self.bounds.high if self.descending else self.bounds.low
+        while position is not None:
+            rows, position = self._step(connection, pace, position)
+            yield rows, 1.0 if position is None else self._progress(position)
+
+    def _step(self, connection: ReadConnection, pace: Pace, position: int) -> tuple[list[Row], int | None]:
+        try:
+            rows = pace.run(lambda size: self._read(connection, self.condition, position, size))
+        except ProblemError as error:
+            if not is_about_size(error):
+                raise
+            rows = self._read(connection, self.narrow, position, 1)
+        if not rows:
+            return [], None
+        last = rows[-1][0]
+        assert isinstance(last, int)
+        after = last - 1 if self.descending else last + 1
+        inside = self.bounds.low <= after <= self.bounds.high
+        if self.condition.sql != "1":
+            rows = [row for row in rows if row[1]]
+        return [(row[0], *row[2:]) for row in rows] if self.extra else rows, after if inside else None
+
+    def _read(self, connection: ReadConnection, condition: Condition, position: int, size: int) -> list[Row]:
+        low, high = (self.bounds.low, position) if self.descending else (position, self.bounds.high)
+        direction = "DESC" if self.descending else "ASC"
+        sql = (
+            f"SELECT {self.key}, {condition.sql}{self.extra} FROM {self.table} "
+            f"WHERE {self.key} BETWEEN ? AND ? ORDER BY {self.key} {direction} LIMIT ?"
+        )
+        return connection.rows(sql, (*condition.params, low, high, size), doing="search the file")
+
+    def _progress(self, position: int) -> float:
+        width = self.bounds.high - self.bounds.low + 1
+        done = self.bounds.high - position if self.descending else position - self.bounds.low
+        return min(1.0, max(0.0, done / width))
+
+
+def gapless(ids: Sequence[int]) -> range | None:
+    """Return the ids, which are in strict order, as a range where none is left out."""
+    if not ids:
+        return None
+    first, last = ids[0], ids[-1]
+    if abs(last - first) + 1 != len(ids):
+        return None
+    return range(first, last + 1) if first <= last else range(first, last - 1, -1)
+
+
+def as_span(ids: list[int]) -> IdSpan:
+    """Return ids that are in strict order as a range where they have no gaps, else as an array."""
+    return gapless(ids) or array("q", ids)
+
+
+def walk_all(
+    connection: ReadConnection, table: str, key: str, bounds: Bounds, *, descending: bool, pace: Pace
+) -> Iterator[tuple[IdSpan, float]]:
+    """Yield all keys of a table in order; stretches without gaps are found without reading their ids."""
+    position: int | None = bounds.high if descending else bounds.low
+    width = bounds.high - bounds.low + 1
+    direction = "DESC" if descending else "ASC"
+    while position is not None:
+        low, high = (bounds.low, position) if descending else (position, bounds.high)
+        inner = f"SELECT {key} AS k FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key} {direction}"
+        stretch = pace.run(
+            lambda size, low=low, high=high, inner=inner: connection.rows(  # type: ignore[misc]
+                f"SELECT min(k), max(k), count(*) FROM ({inner} LIMIT ?)", (low, high, size), doing="list the ids"
+            )
+        )
+        first, last, count = (int(cell) if isinstance(cell, int) else 0 for cell in stretch[0])
+        if count == 0:
+            return
+        span: IdSpan = range(last, first - 1, -1) if descending else range(first, last + 1)
+        if count != len(span):
+            span = _ids(connection.rows(inner, (first, last), doing="list the ids"))
+        after = first - 1 if descending else last + 1
+        position = after if bounds.low <= after <= bounds.high else None
+        done = bounds.high - after if descending else after - bounds.low
+        yield span, 1.0 if position is None else done / width
+
+
+def _ids(rows: list[Row]) -> array[int]:
+    return array("q", [row[0] for row in rows if isinstance(row[0], int)])
+
+
+def padded(ids: Sequence[int]) -> tuple[tuple[Cell, ...], str]:
+    """Return ids as parameters, and as many question marks, padded to few sizes so that statements are reused."""
+    size = next(step for step in (1, 8, 64, 256, 512) if step >= len(ids))
+    return (*ids, *([ids[-1]] * (size - len(ids)))), ", ".join("?" * size)
