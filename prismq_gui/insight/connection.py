@@ -29,8 +29,7 @@ PROGRESS_STEPS = 4_000  # VM steps between two looks at the clock: about 0.1 ms
 MAX_CELL_BYTES = 64 * 1024 * 1024
 
 _READING_PRAGMAS = frozenset(
-    "data_version schema_version user_version journal_mode page_count page_size freelist_count "
-    "table_info table_xinfo index_list index_info index_xinfo".split()
+    ("data_version", "schema_version", "user_version", "journal_mode", "table_xinfo", "index_list", "index_xinfo")
 )
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 _ALLOWED_ACTIONS = frozenset(
@@ -49,7 +48,7 @@ def check_path(path: Path | str) -> os.stat_result:
     if name in ("", ".", ":memory:") or "\0" in name:
         raise ProblemError(_refused_path(name.replace("\0", "␀")))
     try:
-        found = os.stat(name)
+        found = os.stat(name)  # noqa: PTH116 - a string: Path() would drop a trailing slash
     except (FileNotFoundError, NotADirectoryError):
         raise ProblemError(
             Problem(
@@ -141,7 +140,7 @@ class ReadConnection:
         self._timed_out = False
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._interrupt_aside: Callable[[], None] | None = None
+        self._aside: list[Callable[[], None]] = []
 
     @property
     def is_open(self) -> bool:
@@ -242,19 +241,19 @@ class ReadConnection:
         with self._lock:
             if self._connection is not None:
                 self._connection.interrupt()
-            if self._interrupt_aside is not None:
-                self._interrupt_aside()
+            for interrupt in self._aside:
+                interrupt()
 
     @contextmanager
     def also_interrupt(self, interrupt: Callable[[], None]) -> Iterator[None]:
         """Have :meth:`interrupt` reach something else too (a sort aside) while the block runs."""
         with self._lock:
-            self._interrupt_aside = interrupt
+            self._aside.append(interrupt)
         try:
             yield
         finally:
             with self._lock:
-                self._interrupt_aside = None
+                self._aside.remove(interrupt)
 
     def close(self) -> None:
         """Close; idempotent."""

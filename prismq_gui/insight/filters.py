@@ -14,8 +14,9 @@ from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 
 MAX_TEXT = 1_000
-_TASK_TEXT_COLUMNS = ("type", "error_message", "locked_by", "idempotency_key", "payload")
-_LOG_TEXT_COLUMNS = ("message", "details")
+_TASK_TEXT_COLUMNS: tuple[str, ...] = ("type", "error_message", "locked_by", "idempotency_key", "payload")
+_LOG_TEXT_COLUMNS: tuple[str, ...] = ("message", "details")
+_LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -104,11 +105,11 @@ def where(
         ProblemError: REFUSED where the text is longer than 1,000 characters.
     """
     if isinstance(wanted, TaskFilter):
-        lists = (("status", wanted.statuses), ("type", wanted.types))
         text_columns, key = _TASK_TEXT_COLUMNS, "id"
+        lists: list[tuple[str, tuple[Cell, ...]]] = [("status", wanted.statuses), ("type", wanted.types)]
     else:
-        lists = (("task_id", () if wanted.task_id is None else (wanted.task_id,)), ("level", wanted.levels))
         text_columns, key = _LOG_TEXT_COLUMNS, ""
+        lists = [("task_id", () if wanted.task_id is None else (wanted.task_id,)), ("level", wanted.levels)]
     parts = [_one_of(name, values, columns) for name, values in lists if values]
     text = checked_text(wanted.text)
     if text:
@@ -150,10 +151,17 @@ def _one_of(name: str, values: Collection[Cell], columns: Collection[str] | None
 
 
 def _contains(text: str, columns: Collection[str], key: str) -> Condition:
-    """Literal and ASCII case-insensitive: no pattern characters, and NUL characters do not end the search."""
-    needle = text.translate(_ASCII_LOWER)
-    parts = [f"instr(lower({name}), ?) > 0" for name in columns]
-    params: list[Cell] = [needle] * len(parts)
+    """Literal and ASCII case-insensitive. A cell is looked at up to its first NUL character.
+
+    LIKE takes a third of the time of ``instr(lower(…))`` (96 against 244 ms for 300,000 payloads of
+    300 bytes), but its pattern ends at a NUL: only a text with one is looked for the slow way.
+    """
+    if "\0" in text:
+        parts = [f"instr(lower({name}), ?) > 0" for name in columns]
+        params: list[Cell] = [text.translate(_ASCII_LOWER)] * len(parts)
+    else:
+        parts = [f"{name} LIKE ? ESCAPE '\\'" for name in columns]
+        params = [f"%{text.translate(_LIKE_SPECIAL)}%"] * len(parts)
     if key and text.isascii() and text.isdigit() and len(text) <= 18:
         parts.append(f"{key} = ?")
         params.append(int(text))

@@ -81,7 +81,7 @@ def notes_for(path: Path, layout: Layout, journal_mode: str) -> tuple[str, ...]:
         notes.append(
             f"Not in WAL mode ({journal_mode}): reading can hold up the workers, and they can hold up reading."
         )
-    links = os.stat(path).st_nlink
+    links = path.stat().st_nlink
     if links > 1:
         notes.append(
             f"The file has {links} names (hard links): opened under another name its -wal would be missed. "

@@ -35,7 +35,7 @@ def time_key(cell: Cell) -> Cell:
         return cell
     if len(cell) == 19 and cell[10] == " ":
         return cell
-    from prismq_gui.queue.timestamps import parse_utc
+    from prismq_gui.queue.timestamps import parse_utc  # noqa: PLC0415
 
     parsed = parse_utc(cell)
     if parsed is None:

@@ -127,7 +127,7 @@ class QueueReader:
         """Return the file as it stands; sizes are looked at anew."""
         layout = self._known()
         try:
-            size = os.stat(self._path).st_size
+            size = self._path.stat().st_size
         except OSError:
             raise ProblemError(_gone(self._path)) from None
         return FileFacts(
@@ -197,21 +197,21 @@ class QueueReader:
         worker = read_worker(self._connection, layout, owner) if owner else None
         return task_detail(self._connection, layout, task_id, worker)
 
-    def scan_tasks(self, filter: TaskFilter, order: TaskOrder) -> Iterator[IdChunk]:  # noqa: A002 - the seam's name
+    def scan_tasks(self, filter: TaskFilter, order: TaskOrder) -> Iterator[IdChunk]:
         """Yield the ids of the matching tasks in order; the last chunk is done."""
         return TaskScan(self._connection, self._known(), filter, order).chunks()
 
-    def scan_logs(self, filter: LogFilter) -> Iterator[IdChunk]:  # noqa: A002
+    def scan_logs(self, filter: LogFilter) -> Iterator[IdChunk]:
         """Yield the ids of the matching log lines, ascending; the last chunk is done."""
         return scan_logs(self._connection, self._known(), filter)
 
-    def tasks_after(self, filter: TaskFilter, task_id: int, limit: int) -> array[int]:  # noqa: A002
+    def tasks_after(self, filter: TaskFilter, task_id: int, limit: int) -> array[int]:
         """Return the ids of matching tasks newer than one, ascending, at most ``limit``."""
         layout = self._known()
         narrow = where(filter, layout.tasks, leave_out=("payload", "error_message"))
         return self._after("task_queue", "id", (where(filter, layout.tasks), narrow), task_id, limit)
 
-    def logs_after(self, filter: LogFilter, log_id: int, limit: int) -> array[int]:  # noqa: A002
+    def logs_after(self, filter: LogFilter, log_id: int, limit: int) -> array[int]:
         """Return the ids of matching log lines newer than one, ascending, at most ``limit``."""
         layout = self._known()
         if not layout.logs:
@@ -235,13 +235,13 @@ class QueueReader:
 
 
 def _identify(path: Path) -> _Identity:
-    found = os.stat(path)
+    found = path.stat()
     return _Identity(found.st_dev, found.st_ino)
 
 
 def _size(path: str) -> int:
     try:
-        return os.stat(path).st_size
+        return Path(path).stat().st_size
     except OSError:
         return 0
 

@@ -9,6 +9,7 @@ its new one. Ids come once, in strict order, and a newer task than the newest at
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -59,8 +60,8 @@ class TaskScan:
             yield IdChunk(progress=1.0, done=True)
             return
         if plain and bounds.count == bounds.high - bounds.low + 1:
-            ids = range(bounds.low, bounds.high + 1)
-            yield IdChunk(ids[::-1] if self._order.descending else ids, 1.0, True)
+            every = range(bounds.low, bounds.high + 1)
+            yield IdChunk(every[::-1] if self._order.descending else every, 1.0, True)
             return
         for ids, progress in self._steps(bounds):
             yield IdChunk(ids, min(progress, 1.0))
@@ -157,9 +158,8 @@ class TaskScan:
     def _keys(self, bounds: Bounds, pairs: list[Pair] | None, column: TaskColumn) -> Iterator[tuple[list[Row], float]]:
         steps = self._walked_keys(bounds, column) if pairs is None else self._looked_up_keys(bounds, pairs, column)
         for rows, progress in steps:
-            if column in TIME_COLUMNS:
-                rows = [(row_id, time_key(key)) for row_id, key in rows]
-            yield rows, progress
+            times = column in TIME_COLUMNS
+            yield [(row_id, time_key(key)) for row_id, key in rows] if times else rows, progress
 
     def _walked_keys(self, bounds: Bounds, column: TaskColumn) -> Iterator[tuple[list[Row], float]]:
         extra = f", {key_sql(column)}"
@@ -183,8 +183,6 @@ def as_sorted_span(ids: list[int]) -> IdSpan:
         candidate = range(ids[0], ids[-1] + step, step)
         if all(a == b for a, b in zip(ids, candidate, strict=True)):
             return candidate
-    from array import array
-
     return array("q", ids)
 
 

@@ -182,10 +182,7 @@ def translate(error: BaseException, path: Path | str, *, doing: str, timed_out: 
 
 def _from_text(text: str, code: str, subject: str, doing: str, timed_out: bool) -> Problem:
     if "interrupted" in text:
-        if timed_out:
-            what, advice = f"It took too long to {doing}", "Older values are kept; narrow the filter or try again."
-            return Problem(ProblemKind.TOO_SLOW, what, subject, _UNTOUCHED, advice, "SQLITE_INTERRUPT")
-        return Problem(ProblemKind.INTERRUPTED, f"Stopped: {doing}", subject, _UNTOUCHED, "", "SQLITE_INTERRUPT")
+        return _from_interrupt(subject, doing, timed_out)
     if "readonly" in text or "read-only" in text:
         return _from_readonly(code, subject)
     if "unable to open" in text:
@@ -197,6 +194,13 @@ def _from_text(text: str, code: str, subject: str, doing: str, timed_out: bool) 
             return Problem(rule.kind, rule.what, subject, _UNTOUCHED, rule.advice, code or rule.code)
     what = f"Could not {doing}"
     return Problem(ProblemKind.FAILED, what, subject, _UNTOUCHED, "Try again.", code or "SQLITE_ERROR")
+
+
+def _from_interrupt(subject: str, doing: str, timed_out: bool) -> Problem:
+    if timed_out:
+        what, advice = f"It took too long to {doing}", "Older values are kept; narrow the filter or try again."
+        return Problem(ProblemKind.TOO_SLOW, what, subject, _UNTOUCHED, advice, "SQLITE_INTERRUPT")
+    return Problem(ProblemKind.INTERRUPTED, f"Stopped: {doing}", subject, _UNTOUCHED, "", "SQLITE_INTERRUPT")
 
 
 def _from_os_error(error: OSError, subject: str, doing: str) -> Problem:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from prismq_gui.insight.connection import ReadConnection, decode_text
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, WorkerRow
-from prismq_gui.insight.states import RUNNING
+from prismq_gui.insight.walking import padded
 
+RUNNING_STATUSES = ("leased", "processing")
 HELD_IDS = 20
 MAX_RUNNING = 10_000  # running tasks looked at a status: 20 workers hold dozens; the cap keeps a hostile file short
 _CAPABILITIES_CHARACTERS = 4_000
@@ -79,11 +80,23 @@ def _held_by_worker(connection: ReadConnection, layout: Layout) -> dict[str, _He
     held: dict[str, _Held] = {}
     if "locked_by" not in layout.tasks:
         return held
-    sql = f"SELECT id, locked_by FROM task_queue WHERE status = ? AND locked_by IS NOT NULL LIMIT {MAX_RUNNING}"
-    rows = [row for status in RUNNING for row in connection.rows(sql, (status,), doing="list what the workers hold")]
-    for task_id, owner in sorted((row[0], cell_name(row[1])) for row in rows if isinstance(row[0], int)):
-        own = held.setdefault(owner, _Held())
+    for task_id, owner in _running(connection):
+        own = held.setdefault(cell_name(owner), _Held())
         own.count += 1
         if len(own.ids) < HELD_IDS:
             own.ids.append(task_id)
     return held
+
+
+def _running(connection: ReadConnection) -> list[tuple[int, Cell]]:
+    """Return the running tasks that name a worker, by id; ids by index first, so that each statement is short."""
+    sql = f"SELECT id FROM task_queue WHERE status = ? LIMIT {MAX_RUNNING}"
+    found = [row for status in RUNNING_STATUSES for row in connection.rows(sql, (status,), doing="list the held tasks")]
+    ids = sorted({row[0] for row in found if isinstance(row[0], int)})
+    running: list[tuple[int, Cell]] = []
+    for at in range(0, len(ids), 512):
+        params, marks = padded(ids[at : at + 512])
+        sql = f"SELECT id, locked_by FROM task_queue WHERE id IN ({marks}) AND locked_by IS NOT NULL"
+        rows = connection.rows(sql, params, doing="list the held tasks")
+        running += [(row[0], row[1]) for row in rows if isinstance(row[0], int)]
+    return running
