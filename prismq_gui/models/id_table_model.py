@@ -1,0 +1,371 @@
+"""A table model over any number of rows: their ids, and a bounded cache of rendered rows by id.
+
+Owns the query of one table, what is shown of its answer, and when changes are applied. Must not
+read, wait or render: :mod:`prismq_gui.polling` does, in threads of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
+from prismq_gui.insight.messages import FileFacts, IdSpan
+from prismq_gui.models.columns import ID_ROLE, NAME_ROLE, STATUS_ROLE, Column
+from prismq_gui.models.render import Rendered, StatusKind
+from prismq_gui.models.row_fetcher import RowFetcher
+from prismq_gui.models.source import Source
+from prismq_gui.models.structure import Structure
+from prismq_gui.polling.ids import IdList
+from prismq_gui.polling.messages import (
+    FeedFailed,
+    IdsAppended,
+    IdsPatched,
+    Link,
+    LinkState,
+    Query,
+    RowsLoaded,
+    RowsRequest,
+    Snapshot,
+    Table,
+)
+
+Index = QModelIndex | QPersistentModelIndex
+
+SORT_WAIT_S = 0.25  # how long a new order of the same rows is gathered, so that the selection finds its rows
+
+# Qt hands roles as ints; comparing with an enum member costs ten times as much.
+_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
+_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
+_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
+_ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
+_SERVED = frozenset({_DISPLAY, _TOOLTIP, _ALIGNMENT, _ACCESSIBLE, STATUS_ROLE, ID_ROLE})
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_HORIZONTAL = Qt.Orientation.Horizontal
+_ROOT = QModelIndex()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedGone:
+    """A row whose task or line does not exist any more, until the list is told so."""
+
+    id: int
+    cells: tuple[str, ...]
+    kind: StatusKind = StatusKind.OTHER
+
+    def tooltip(self, column: int) -> str:  # noqa: ARG002 - as the other rendered rows
+        """Return why the row is empty."""
+        return "Gone: it was deleted by another program."
+
+
+class IdTableModel(QAbstractTableModel):
+    """Rows of one table by id. GUI thread.
+
+    ``progress_changed`` carries how much of the query is answered (0 to 1) and whether it is all;
+    ``held_changed`` how many changed rows wait for the mouse; ``count_changed`` the number of rows
+    as a Python int; ``failed`` a Problem: what is shown stays and is old.
+    """
+
+    progress_changed = Signal(float, bool)
+    held_changed = Signal(int)
+    count_changed = Signal(object)
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        table: Table,
+        columns: Sequence[Column],
+        source: Source,
+        filter: TaskFilter | LogFilter,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._table = table
+        self.columns = tuple(columns)
+        self._alignments = tuple(_RIGHT if column.numeric else _LEFT for column in self.columns)
+        self._source = source
+        self._filter = filter
+        self._order = TaskOrder()
+        self._generation = 0
+        self._shown_generation = 0
+        self._first_generation = 1  # of the open file: answers to older ones speak of another
+        self._sequence = 0
+        self._seen: tuple[int, int] | None = None
+        self._structure = Structure(self)
+        self._fetcher = RowFetcher(lambda: self._structure.ids, self._make_gone, self)
+        self._fetcher.wanted.connect(self._on_fetcher_wanted)
+        self._fetcher.changed.connect(self._on_fetcher_changed)
+        self._incoming = IdList()
+        self._incoming_since = 0.0
+        self._same_rows = False
+        self._held = False
+        self._pending: list[IdsPatched] = []
+        self._progress, self._complete = 0.0, False
+        self._connect(source)
+
+    def _connect(self, source: Source) -> None:
+        source.opened.connect(self._on_source_opened)
+        source.link.connect(self._on_source_link)
+        source.snapshot.connect(self._on_source_snapshot)
+        source.ids_appended.connect(self._on_source_ids_appended)
+        source.ids_patched.connect(self._on_source_ids_patched)
+        source.rows_loaded.connect(self._on_source_rows_loaded)
+        source.feed_failed.connect(self._on_source_feed_failed)
+
+    # -- what is asked
+
+    @property
+    def filter(self) -> TaskFilter | LogFilter:
+        """Which rows are asked for."""
+        return self._filter
+
+    @property
+    def order(self) -> TaskOrder:
+        """In which order."""
+        return self._order
+
+    def set_filter(self, filter: TaskFilter | LogFilter) -> None:
+        """Ask for other rows; those shown stay until the first of the others arrive."""
+        if filter != self._filter:
+            self._filter = filter
+            self._ask(same_rows=False)
+
+    def set_order(self, order: TaskOrder) -> None:
+        """Ask for another order of the rows."""
+        if order != self._order:
+            self._order = order
+            self._ask(same_rows=True)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column that can be sorted by; Qt's name for :meth:`set_order`."""
+        by = self.columns[column].sorts_by if 0 <= column < len(self.columns) else None
+        if by is not None:
+            self.set_order(TaskOrder(by, descending=order == Qt.SortOrder.DescendingOrder))
+
+    def requery(self) -> None:
+        """Ask the same question anew."""
+        self._ask(same_rows=True)
+
+    def _ask(self, *, same_rows: bool) -> None:
+        waiting = self._generation != self._shown_generation
+        self._same_rows = same_rows and (self._same_rows or not waiting)
+        self._generation += 1
+        self._incoming = IdList()
+        self._incoming_since = 0.0
+        self._drop_pending()
+        self._set_progress(0.0, False)
+        self._source.query(Query(self._table, self._generation, self._filter, self._order))
+
+    # -- what is answered
+
+    @property
+    def progress(self) -> float:
+        """How much of the query is answered, from 0 to 1."""
+        return self._progress
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the query is answered wholly."""
+        return self._complete
+
+    @property
+    def count(self) -> int:
+        """How many rows are shown."""
+        return len(self._structure.ids)
+
+    def id_at(self, row: int) -> int | None:
+        """Return the id in a row, None outside of the table."""
+        return self._structure.ids.id_at(row)
+
+    def row_of(self, id: int) -> int | None:
+        """Return the row of an id, None where it is not shown."""
+        return self._structure.ids.row_of(id) if isinstance(id, int) else None
+
+    def ids_of_rows(self, ranges: Sequence[tuple[int, int]]) -> IdSpan:
+        """Return the ids of ranges of rows (first, last), last included."""
+        chosen = IdList(self._structure.ids.slice(first, last + 1) for first, last in ranges)
+        return chosen.slice(0, len(chosen))
+
+    def cells(self, row: int) -> tuple[str, ...] | None:
+        """Return a row's strings in column order; None where it is not read yet, and then it is asked for."""
+        found = self._fetcher.look(row)
+        return None if found is None else found.cells
+
+    def rendered(self, row: int) -> Rendered | None:
+        """Return a rendered row in hand without asking for it."""
+        return self._fetcher.peek(row)
+
+    def set_visible_rows(self, first: int, last: int) -> None:
+        """Say which rows the person sees: these are kept up to date."""
+        self._fetcher.set_visible_rows(first, last)
+
+    # -- Qt
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        """Return the number of rows."""
+        return 0 if parent.isValid() else len(self._structure.ids)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: Index, role: int = _DISPLAY) -> object:
+        """Return what a cell shows; a look-up, never an error."""
+        if role not in _SERVED or not index.isValid():
+            return None
+        row, column = index.row(), index.column()
+        if role == _ALIGNMENT:
+            return self._alignments[column] if column < len(self._alignments) else None
+        if role == ID_ROLE:
+            return self.id_at(row)
+        found = self._fetcher.look(row)
+        return None if found is None or column >= len(found.cells) else _value(found, column, role)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
+        """Return a column's title, stable name or alignment."""
+        if orientation != _HORIZONTAL or not 0 <= section < len(self.columns):
+            return None
+        if role in (_DISPLAY, _ACCESSIBLE):
+            return self.columns[section].title
+        if role == NAME_ROLE:
+            return self.columns[section].key
+        return self._alignments[section] if role == _ALIGNMENT else None
+
+    # -- hold
+
+    def hold(self, held: bool) -> None:
+        """Keep rows where they are while the person points at them; what waited is applied on release."""
+        self._held = held
+        if held or not self._pending:
+            return
+        waiting, self._pending = self._pending, []
+        for patch in waiting:
+            self._apply(patch)
+        self.held_changed.emit(0)
+
+    def _drop_pending(self) -> None:
+        if self._pending:
+            self._pending.clear()
+            self.held_changed.emit(0)
+
+    def _apply(self, patch: IdsPatched) -> None:
+        if patch.replacement is None and not self._structure.fits(patch):
+            self.requery()  # the lists have parted: begin anew rather than show wrong rows
+            return
+        self._structure.patch(patch)
+        self.count_changed.emit(self.count)
+
+    def _only_appends(self, patch: IdsPatched) -> bool:
+        tail = self.count
+        for span in patch.inserted:
+            if span.row != tail:
+                return False
+            tail += span.count
+        return not patch.removed and patch.replacement is None
+
+    # -- signals of the source
+
+    def _on_source_opened(self, _facts: FileFacts) -> None:
+        self._start_over()
+        self._ask(same_rows=False)
+
+    def _on_source_link(self, link: Link) -> None:
+        if link.state in (LinkState.CLOSED, LinkState.OPENING):
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget a file: rows of another one must never stand under its name."""
+        self._generation += 1
+        self._first_generation = self._shown_generation = self._generation
+        self._incoming, self._incoming_since = IdList(), 0.0
+        self._seen = None
+        self._drop_pending()
+        self._fetcher.restart(forget=True)
+        if self.count:
+            self._structure.reset(IdList())
+            self.count_changed.emit(0)
+        self._set_progress(0.0, False)
+
+    def _on_source_snapshot(self, snapshot: Snapshot) -> None:
+        seen = (snapshot.epoch, snapshot.data_generation)
+        if seen != self._seen:
+            first, self._seen = self._seen is None, seen
+            if not first:
+                self._fetcher.refresh()
+
+    def _on_source_ids_appended(self, message: IdsAppended) -> None:
+        if message.table is not self._table or message.generation != self._generation:
+            return
+        if self._shown_generation == self._generation:
+            self._structure.append(message.ids)
+        else:
+            self._gather(message)
+        if message.ids or message.done:
+            self.count_changed.emit(self.count)
+        self._set_progress(message.progress, message.done)
+
+    def _gather(self, message: IdsAppended) -> None:
+        self._incoming.append(message.ids)
+        if not self._incoming and not message.done:
+            return
+        now = time.monotonic()
+        self._incoming_since = self._incoming_since or now
+        if self._same_rows and self.count and not message.done and now - self._incoming_since < SORT_WAIT_S:
+            return
+        new, self._incoming = self._incoming, IdList()
+        self._shown_generation = self._generation
+        self._fetcher.restart(forget=False)
+        if self._same_rows or not self.count:
+            self._structure.replace(new)
+        else:
+            self._structure.reset(new)
+
+    def _on_source_ids_patched(self, message: IdsPatched) -> None:
+        if message.table is not self._table or message.generation != self._generation:
+            return
+        if self._held and not (self._only_appends(message) and not self._pending):
+            if message.replacement is not None:
+                self._pending.clear()
+            self._pending.append(message)
+            self.held_changed.emit(sum(self._size_of(patch) for patch in self._pending))
+        else:
+            self._apply(message)
+
+    def _size_of(self, patch: IdsPatched) -> int:
+        if patch.replacement is not None:
+            return max(1, abs(len(patch.replacement) - self.count))
+        return sum(span.count for span in (*patch.removed, *patch.inserted))
+
+    def _on_source_rows_loaded(self, message: RowsLoaded) -> None:
+        if message.table is self._table and message.generation >= self._first_generation:
+            self._fetcher.take(message)
+
+    def _on_source_feed_failed(self, message: FeedFailed) -> None:
+        if message.table is self._table and message.generation >= self._first_generation:
+            self._fetcher.give_up()
+            self.failed.emit(message.problem)
+
+    def _on_fetcher_wanted(self, ids: tuple[int, ...]) -> None:
+        self._sequence += 1
+        self._source.request_rows(RowsRequest(self._table, self._generation, self._sequence, ids))
+
+    def _on_fetcher_changed(self, first: int, last: int) -> None:
+        self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1))
+
+    def _set_progress(self, progress: float, complete: bool) -> None:
+        if (progress, complete) != (self._progress, self._complete):
+            self._progress, self._complete = progress, complete
+            self.progress_changed.emit(progress, complete)
+
+    def _make_gone(self, wanted: int) -> Rendered:
+        return RenderedGone(wanted, (str(wanted), "(gone)", *[""] * (len(self.columns) - 2)))
+
+
+def _value(found: Rendered, column: int, role: int) -> object:
+    if role == _TOOLTIP:
+        return found.tooltip(column) or None
+    return found.kind if role == STATUS_ROLE else found.cells[column]

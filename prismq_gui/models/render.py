@@ -1,0 +1,164 @@
+"""Rows of the queue as prepared strings. Pure functions: called in a feed's thread, off the window's.
+
+Owns what a cell reads like. Must never raise: cells come from an untrusted file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from prismq_gui.insight.messages import Cell, LogRow, TaskRow
+from prismq_gui.models.columns import LOG_COLUMNS, TASK_COLUMNS
+from prismq_gui.models.text import MAX_CELL, cell_text, cell_tooltip, plain
+from prismq_gui.models.times import short_time, time_tooltip
+from prismq_gui.polling.messages import Table
+
+
+class StatusKind(Enum):
+    """What a status means for the eye; OTHER is one we do not know, shown as it is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    OTHER = "other"
+
+
+_KINDS = {
+    "queued": StatusKind.WAITING,
+    "leased": StatusKind.RUNNING,
+    "processing": StatusKind.RUNNING,
+    "completed": StatusKind.COMPLETED,
+    "failed": StatusKind.FAILED,
+    "dead_letter": StatusKind.DEAD,
+    "cancelled": StatusKind.CANCELLED,
+}
+
+
+def status_kind(status: Cell) -> StatusKind:
+    """Return what a stored status means."""
+    return _KINDS.get(status, StatusKind.OTHER) if isinstance(status, str) else StatusKind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedTask:
+    """A task ready to be shown: one string a column of ``TASK_COLUMNS``. ``row`` is for tooltips and actions."""
+
+    id: int
+    cells: tuple[str, ...]
+    kind: StatusKind
+    row: TaskRow
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a worker has it."""
+        return self.kind is StatusKind.RUNNING
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether its status is none of ours."""
+        return self.kind is StatusKind.OTHER
+
+    def tooltip(self, column: int) -> str:
+        """Return a cell's whole text, '' where the cell shows it all; plain text, never markup."""
+        column_of = TASK_COLUMNS[column]
+        return _tooltip(column_of.key, column_of.title, self.cells[column], getattr(self.row, column_of.key))
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedLog:
+    """A log line ready to be shown: one string a column of ``LOG_COLUMNS``."""
+
+    id: int
+    cells: tuple[str, ...]
+    kind: StatusKind
+    row: LogRow
+
+    def tooltip(self, column: int) -> str:
+        """Return a cell's whole text, '' where the cell shows it all; plain text, never markup."""
+        column_of = LOG_COLUMNS[column]
+        return _tooltip(column_of.key, column_of.title, self.cells[column], getattr(self.row, column_of.key))
+
+
+class Rendered(Protocol):
+    """A row ready to be shown."""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """One string a column."""
+
+    @property
+    def kind(self) -> StatusKind:
+        """What its status means."""
+
+    def tooltip(self, column: int) -> str:
+        """Return a cell's whole text as plain text."""
+
+
+def render_task(row: TaskRow, now: datetime | None = None) -> RenderedTask:
+    """Prepare a task for ``TASK_COLUMNS``; ``now`` is local time, the present by default."""
+    now = datetime.now() if now is None else now
+    return RenderedTask(
+        row.id,
+        (
+            str(row.id),
+            cell_text(row.type),
+            cell_text(row.status),
+            cell_text(row.priority),
+            _attempts(row.attempts, row.max_attempts),
+            short_time(row.run_after_utc, now),
+            short_time(row.created_at_utc, now),
+            short_time(row.processing_started_utc, now),
+            short_time(row.finished_at_utc, now),
+            cell_text(row.locked_by),
+            cell_text(row.error_message),
+            short_time(row.reserved_at_utc, now),
+            short_time(row.lease_until_utc, now),
+            short_time(row.updated_at_utc, now),
+            cell_text(row.idempotency_key),
+        ),
+        status_kind(row.status),
+        row,
+    )
+
+
+def render_log(row: LogRow, now: datetime | None = None) -> RenderedLog:
+    """Prepare a log line for ``LOG_COLUMNS``; ``now`` is local time, the present by default."""
+    cells = (
+        str(row.log_id),
+        short_time(row.at_utc, now),
+        cell_text(row.level),
+        cell_text(row.task_id),
+        cell_text(row.message),
+        "" if row.details == "{}" else cell_text(row.details),
+    )
+    return RenderedLog(row.log_id, cells, _log_kind(row.level), row)
+
+
+RENDERERS: dict[Table, Callable[..., object]] = {Table.TASKS: render_task, Table.LOGS: render_log}
+"""What the composition root hands to the engine."""
+
+
+def _attempts(attempts: Cell, most: Cell) -> str:
+    if attempts is None and most is None:
+        return ""
+    return f"{cell_text(attempts) or '–'} / {cell_text(most) or '–'}"
+
+
+def _log_kind(level: Cell) -> StatusKind:
+    name = level.upper() if isinstance(level, str) else ""
+    return StatusKind.FAILED if name in ("ERROR", "CRITICAL", "FATAL") else StatusKind.OTHER
+
+
+def _tooltip(key: str, title: str, shown: str, cell: Cell) -> str:
+    if key.endswith("_utc"):
+        return time_tooltip(title, cell)
+    if not isinstance(cell, str) or (shown == cell and len(cell) <= MAX_CELL // 6):
+        return f"{title}:\n{plain(cell)}" if isinstance(cell, bytes) else ""
+    return cell_tooltip(title, cell)

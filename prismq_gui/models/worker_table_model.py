@@ -1,0 +1,185 @@
+"""The workers of a queue as a small table model: state, heartbeat age, what each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from prismq_gui.insight.messages import WorkerRow
+from prismq_gui.insight.states import duration_text, worker_state
+from prismq_gui.models.columns import NAME_ROLE, STATUS_ROLE, WORKER_COLUMNS
+from prismq_gui.models.render import StatusKind
+from prismq_gui.models.text import cell_text, cell_tooltip, visible
+from prismq_gui.models.times import UNREADABLE, time_tooltip
+from prismq_gui.polling.messages import Snapshot
+from prismq_gui.queue.timestamps import parse_utc
+
+Index = QModelIndex | QPersistentModelIndex
+
+_ROOT = QModelIndex()
+_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
+_TEXT_ROLES = (_DISPLAY, int(Qt.ItemDataRole.AccessibleTextRole))
+_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
+_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_KINDS = {"busy": StatusKind.RUNNING, "idle": StatusKind.WAITING, "silent": StatusKind.FAILED}
+_SHOWN_IDS = 20
+
+
+class WorkerTableModel(QAbstractTableModel):
+    """Workers by name, as the last snapshot told. GUI thread. Call :meth:`tick` each second for the ages."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.columns = WORKER_COLUMNS
+        self._workers: list[WorkerRow] = []
+        self._cells: list[tuple[str, ...]] = []
+        self._states: list[str] = []
+        self._now = _present()
+
+    # -- what is shown
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Show the workers of a snapshot."""
+        self.set_workers(snapshot.workers)
+
+    def set_workers(self, workers: Sequence[WorkerRow], now: datetime | None = None) -> None:
+        """Show these workers (ordered by name), changing only the rows that differ. ``now`` is naive UTC."""
+        self._now = _present() if now is None else now
+        wanted = sorted({each.worker_id: each for each in workers}.values(), key=lambda each: each.worker_id)
+        names = {each.worker_id for each in wanted}
+        for row in range(len(self._workers) - 1, -1, -1):
+            if self._workers[row].worker_id not in names:
+                self.beginRemoveRows(_ROOT, row, row)
+                for held in (self._workers, self._cells, self._states):
+                    del held[row]
+                self.endRemoveRows()
+        for row, worker in enumerate(wanted):
+            if row < len(self._workers) and self._workers[row].worker_id == worker.worker_id:
+                self._workers[row] = worker
+                continue
+            self.beginInsertRows(_ROOT, row, row)
+            self._workers.insert(row, worker)
+            self._states.insert(row, self._state(worker))
+            self._cells.insert(row, self._render(worker))
+            self.endInsertRows()
+        self._render_all()
+
+    def clear(self) -> None:
+        """Show none: no file is open."""
+        self.set_workers(())
+
+    def tick(self, now: datetime | None = None) -> None:
+        """Bring the ages up to the moment without reading. ``now`` is naive UTC."""
+        self._now = _present() if now is None else now
+        self._render_all()
+
+    def _render_all(self) -> None:
+        changed = []
+        for row, worker in enumerate(self._workers):
+            cells = self._render(worker)
+            if cells != self._cells[row]:
+                self._cells[row], self._states[row] = cells, self._state(worker)
+                changed.append(row)
+        if changed:
+            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(self.columns) - 1))
+
+    def worker(self, row: int) -> WorkerRow | None:
+        """Return the worker of a row."""
+        return self._workers[row] if 0 <= row < len(self._workers) else None
+
+    def id_at(self, row: int) -> str | None:
+        """Return the name of the worker in a row."""
+        return self._workers[row].worker_id if 0 <= row < len(self._workers) else None
+
+    def row_of(self, id: str) -> int | None:
+        """Return the row of a worker by name."""
+        return next((row for row, each in enumerate(self._workers) if each.worker_id == id), None)
+
+    def cells(self, row: int) -> tuple[str, ...] | None:
+        """Return a row's strings in column order."""
+        return self._cells[row] if 0 <= row < len(self._cells) else None
+
+    @property
+    def silent_count(self) -> int:
+        """How many workers are silent."""
+        return self._states.count("silent")
+
+    # -- words
+
+    def _state(self, worker: WorkerRow) -> str:
+        return worker_state(worker.heartbeat_utc, self._now, worker.held)
+
+    def _render(self, worker: WorkerRow) -> tuple[str, ...]:
+        more = worker.held - min(len(worker.held_ids), _SHOWN_IDS)
+        ids = ", ".join(str(each) for each in worker.held_ids[:_SHOWN_IDS])
+        return (
+            cell_text(worker.worker_id),
+            self._state(worker),
+            self._age(worker),
+            f"{worker.held:,}",
+            f"{ids} and {more:,} more" if more > 0 else ids,
+            cell_text(worker.capabilities) if worker.registered else "",
+        )
+
+    def _age(self, worker: WorkerRow) -> str:
+        if worker.heartbeat_utc is None or worker.heartbeat_utc == "":
+            return "never" if worker.registered else "not registered"
+        beat = parse_utc(worker.heartbeat_utc)
+        if beat is None:
+            return UNREADABLE + cell_text(worker.heartbeat_utc)
+        age = self._now - beat
+        if age < timedelta(seconds=-1):
+            return f"in the future by {duration_text(age)}"
+        return f"{duration_text(max(age, timedelta()))} ago"
+
+    def _tooltip(self, worker: WorkerRow, column: int) -> str | None:
+        key, title = self.columns[column].key, self.columns[column].title
+        if key == "heartbeat_utc":
+            return time_tooltip(title, worker.heartbeat_utc) or None
+        if key == "capabilities":
+            return cell_tooltip(title, worker.capabilities) or None
+        return f"{title}:\n{visible(worker.worker_id[:300])}" if key == "worker_id" else None
+
+    # -- Qt
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        """Return the number of workers."""
+        return 0 if parent.isValid() else len(self._workers)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: Index, role: int = _DISPLAY) -> object:
+        """Return what a cell shows; never an error."""
+        row, column = index.row(), index.column()
+        if not (0 <= row < len(self._cells) and 0 <= column < len(self.columns)):
+            return None
+        if role in _TEXT_ROLES:
+            return self._cells[row][column]
+        if role == _ALIGNMENT:
+            return _RIGHT if self.columns[column].numeric else _LEFT
+        if role == _TOOLTIP:
+            return self._tooltip(self._workers[row], column)
+        return _KINDS.get(self._states[row], StatusKind.OTHER) if role == STATUS_ROLE else None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
+        """Return a column's title, stable name or alignment."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        column = self.columns[section]
+        if role in _TEXT_ROLES:
+            return column.title
+        if role == NAME_ROLE:
+            return column.key
+        if role == _ALIGNMENT:
+            return _RIGHT if column.numeric else _LEFT
+        return None
+
+
+def _present() -> datetime:
+    return datetime.now(timezone.utc).replace(tzinfo=None)
