@@ -1,0 +1,126 @@
+"""The plain sentences of plans and reports, and how cells of a file are made fit to stand in them.
+
+Owns words alone: no reading, no writing, no SQL.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prismq_gui.insight.messages import Cell
+from prismq_gui.operations.messages import OperationKind, Skip
+from prismq_gui.queue.transitions import Transition
+
+MAX_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """How one operation on tasks is spoken of."""
+
+    transition: Transition
+    will: str  # "5 tasks will …"
+    done: str  # "5 tasks were …"
+    can: str  # "none can …"
+    logged: str  # "… by user@host"
+
+
+VERBS = {
+    OperationKind.RETRY: Verb(
+        Transition.OPERATOR_RETRY,
+        "be queued again and can be claimed at once",
+        "queued again",
+        "be queued again",
+        "retried",
+    ),
+    OperationKind.CANCEL: Verb(
+        Transition.OPERATOR_CANCEL,
+        "be cancelled and will not run",
+        "cancelled",
+        "be cancelled",
+        "cancelled",
+    ),
+}
+
+
+def plain(cell: Cell, limit: int = MAX_NAME) -> str:
+    """Return a cell of an untrusted file as one short line: control characters shown, the rest cut."""
+    if isinstance(cell, bytes):
+        cell = cell[: limit + 1].decode("utf-8", "backslashreplace")
+    text = "–" if cell is None else str(cell)
+    text = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return "".join(each if unicodedata.category(each)[0] != "C" else _shown(each) for each in text)
+
+
+def _shown(character: str) -> str:
+    return chr(0x2400 + ord(character)) if ord(character) < 0x20 else "�"
+
+
+def tasks_text(count: int, statuses: Sequence[tuple[str, int]]) -> str:
+    """Return ``54 failed tasks``, or ``60 tasks (54 failed, 6 dead_letter)`` where they have several statuses."""
+    noun = "task" if count == 1 else "tasks"
+    if len(statuses) == 1:
+        return f"{count:,} {plain(statuses[0][0])} {noun}"
+    return f"{count:,} {noun} ({', '.join(f'{number:,} {plain(name)}' for name, number in statuses)})"
+
+
+def reasons_text(skips: Sequence[Skip]) -> str:
+    """Return ``2 are running, 1 is completed already``."""
+    return ", ".join(f"{skip.count:,} {_numbered(skip.reason, skip.count)}" for skip in skips)
+
+
+def _numbered(reason: str, count: int) -> str:
+    """Put a reason that speaks of one task into the plural."""
+    if count == 1:
+        return reason
+    for one, many in (("is ", "are "), ("has ", "have "), ("was ", "were "), ("no longer exists", "no longer exist")):
+        if reason.startswith(one):
+            return many + reason[len(one) :]
+    return reason
+
+
+def plan_sentence(
+    kind: OperationKind, eligible: int, statuses: Sequence[tuple[str, int]], skips: Sequence[Skip], chosen: str
+) -> str:
+    """Say what will be; ``chosen`` is ``selected`` or ``matching``."""
+    verb = VERBS[kind]
+    skipped = sum(skip.count for skip in skips)
+    total = eligible + skipped
+    if total == 0:
+        return f"There are no {chosen} tasks: nothing will be changed."
+    if eligible == 0:
+        whom = f"The {chosen} task cannot" if total == 1 else f"None of the {total:,} {chosen} tasks can"
+        return f"{whom} {verb.can}: {reasons_text(skips)}."
+    sentence = f"{tasks_text(eligible, statuses)} will {verb.will}"
+    if skipped:
+        sentence += f"; {skipped:,} of the {total:,} {chosen} cannot: {reasons_text(skips)}"
+    return f"{sentence}."
+
+
+def report_sentence(kind: OperationKind, changed: int, total: int, skips: Sequence[Skip], *, stopped: bool) -> str:
+    """Say what was done; ``total`` is what the plan wanted to change."""
+    verb = VERBS[kind]
+    sentence = f"{changed:,} {'task was' if changed == 1 else 'tasks were'} {verb.done}"
+    skipped = sum(skip.count for skip in skips)
+    if skipped:
+        sentence += f"; {skipped:,} {'was' if skipped == 1 else 'were'} not: {reasons_text(skips)}"
+    rest = total - changed - skipped
+    if stopped:
+        sentence += f". Stopped: the other {rest:,} were not touched"
+    elif rest:
+        sentence += f". {rest:,} were not reached and not touched"
+    return f"{sentence}."
+
+
+def bytes_text(size: int) -> str:
+    """Return a size in binary units, as file managers show it."""
+    if size < 1024:
+        return f"{size:,} bytes"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:,.1f} TiB"

@@ -1,0 +1,367 @@
+"""The writing connection of an operation: how a live file is opened for change, and by which rules.
+
+Owns every writing use of :mod:`sqlite3` by an operator. Must not create a file, convert its journal
+mode, set its page size, or let code that came with the file (triggers) run. One operation opens it,
+does its work in short transactions and closes it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from prismq_gui.insight.connection import Row, decode_text, sqlite_uri
+from prismq_gui.insight.layout import has_wal_reset_bug
+from prismq_gui.insight.messages import Cell, FileFacts
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.insight.reader import QueueReader
+from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
+from prismq_gui.operations.wording import plain
+
+ShouldStop = Callable[[], bool]
+
+BUSY_DEADLINE_S = 5.0
+CHECKPOINT_TIMEOUT_MS = 250  # a TRUNCATE checkpoint that waits for a reader holds all writers meanwhile
+WAL_LIMIT_BYTES = 8 * 1024 * 1024  # 2 x the 1,000 pages at which the queue's own writers checkpoint
+
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.001, 0.008
+_REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+_FREE_ACTIONS = frozenset(
+    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
+)
+_PRAGMAS_WHILE_GUARDED = frozenset({"wal_checkpoint", "busy_timeout"})
+
+# The queue's nine PRAGMAs but: journal_mode and page_size are the file's, not ours; busy_timeout is 0
+# since BEGIN and COMMIT are tried again by our own jittered waits (fair among many writers, where
+# SQLite's are not); mmap_size is 0 since under mmap a file cut short by another program kills this
+# process. synchronous and wal_autocheckpoint depend on the file and on SQLite: see _settings().
+_PRAGMAS = ("foreign_keys=ON", "mmap_size=0", "cache_size=-20000", "cell_size_check=1")
+
+FOREIGN_TRIGGERS = (
+    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) IN ('task_queue', 'task_logs') "
+    "ORDER BY name LIMIT 1"
+)
+"""Finds a trigger of another program on the tables that operations change."""
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the person's wish
+    """The person stopped the operation while it waited for the lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which file a path leads to: device and inode (on Windows volume and file index)."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Identity:
+        """Look at the file.
+
+        Raises:
+            OSError: It is gone or cannot be reached.
+        """
+        found = path.stat()
+        return cls(found.st_dev, found.st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint did: pages in the WAL and pages moved into the file; -1 where another one was running."""
+
+    busy: bool
+    wal_pages: int
+    moved_pages: int
+
+    @property
+    def sentence(self) -> str:
+        """What it did, in plain words."""
+        if self.wal_pages < 0 and self.busy:
+            return "another checkpoint is running"
+        if self.busy:
+            return f"partly done: {self.moved_pages:,} of {self.wal_pages:,} pages, a reader or writer is active"
+        return "done"
+
+
+def triggers_refusal(rows: Sequence[Row], path: Path) -> Problem | None:
+    """Return the refusal for what :data:`FOREIGN_TRIGGERS` found, None where it found nothing."""
+    if not rows:
+        return None
+    return Problem(
+        ProblemKind.REFUSED,
+        f"The trigger “{plain(rows[0][0])}” of another program would run at every change",
+        str(path),
+        "Nothing was changed.",
+        "Remove the trigger with the program that made it, or make the change with that program.",
+        "SQLITE_AUTH",
+    )
+
+
+def read_only_refusal(path: Path, reason: str) -> Problem:
+    """Return the refusal for a file that must not or cannot be written."""
+    return Problem(ProblemKind.READ_ONLY, reason.rstrip("."), str(path), "Nothing was changed.", "")
+
+
+def access_refusal(path: Path) -> Problem | None:
+    """Return the refusal where this account may not write the file, None where it seems to be allowed to."""
+    if os.access(path, os.W_OK):
+        return None
+    return Problem(
+        ProblemKind.READ_ONLY,
+        "The file is write-protected for this account",
+        str(path),
+        "Nothing was changed.",
+        "Remove the write protection, or act under the account of the workers.",
+        "SQLITE_READONLY",
+    )
+
+
+def busy_problem(path: Path) -> Problem:
+    """Return the problem for a write lock that others held past the deadline."""
+    return Problem(
+        ProblemKind.BUSY,
+        "Busy, not done",
+        str(path),
+        "Nothing was changed.",
+        f"Try again: other programs held the file for {BUSY_DEADLINE_S:.0f} s.",
+        "SQLITE_BUSY",
+    )
+
+
+def is_busy(error: BaseException) -> bool:
+    """Return whether SQLite gave up since another connection holds a lock."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error).lower()
+
+
+class QueueWriter:
+    """One writing connection for one operation; opened, used and closed in one thread.
+
+    ``guarded`` (the default) lets it update tasks and append log lines and nothing else: an
+    authorizer refuses every other write, every write that comes from a trigger, and ATTACH.
+    Without it the connection is for VACUUM, which makes tables of its own aside.
+    """
+
+    def __init__(self, path: Path, *, guarded: bool = True) -> None:
+        self.path = path
+        self.autocheckpoint_pages = 0
+        self._guarded = guarded
+        self._connection: sqlite3.Connection | None = None
+        self._checkpoint_above_bytes = WAL_LIMIT_BYTES
+
+    def __enter__(self) -> QueueWriter:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Open the file for writing; what the reader refuses is refused with the same words.
+
+        Raises:
+            ProblemError: The file is refused, must not be written, or has a foreign trigger.
+        """
+        facts = self._look()
+        try:
+            connection = sqlite3.connect(_writing_uri(self.path), uri=True, timeout=1.0, isolation_level=None)
+        except READ_ERRORS as error:
+            raise ProblemError(translate(error, self.path, doing="open for writing")) from None
+        self._connection = connection
+        try:
+            connection.text_factory = decode_text
+            for pragma in (*_PRAGMAS, *self._settings(facts), "busy_timeout=0"):
+                connection.execute(f"PRAGMA {pragma}").close()
+            if self._guarded:
+                refusal = triggers_refusal(self.rows(FOREIGN_TRIGGERS), self.path)
+                if refusal is not None:
+                    raise ProblemError(refusal)  # noqa: TRY301 - closed below in every case
+                connection.set_authorizer(_authorize)
+        except ProblemError:
+            self.close()
+            raise
+        except READ_ERRORS as error:
+            self.close()
+            raise ProblemError(translate(error, self.path, doing="open for writing")) from None
+
+    def _look(self) -> FileFacts:
+        reader = QueueReader(self.path)
+        try:
+            facts = reader.open()
+        finally:
+            reader.close()
+        if facts.write_refusal:
+            raise ProblemError(read_only_refusal(self.path, facts.write_refusal))
+        refusal = access_refusal(self.path)
+        if refusal is not None:
+            raise ProblemError(refusal)
+        return facts
+
+    def _settings(self, facts: FileFacts) -> tuple[str, ...]:
+        """Return the PRAGMAs that depend on the file and on SQLite.
+
+        SQLite's automatic checkpoints are PASSIVE: in versions with the WAL-reset bug one that
+        races another connection's commit can corrupt an index. There ours are off, and
+        :meth:`shorten_wal` makes TRUNCATE ones, which hold the write lock and so cannot race a
+        commit. NORMAL is safe in WAL mode alone. VACUUM's copy goes to a temporary file: in
+        memory it could be as large as the queue.
+        """
+        self.autocheckpoint_pages = 0 if has_wal_reset_bug(sqlite3.sqlite_version_info) else 1_000
+        synchronous = "NORMAL" if facts.journal_mode.lower() == "wal" else "FULL"
+        return (
+            f"wal_autocheckpoint={self.autocheckpoint_pages}",
+            f"synchronous={synchronous}",
+            f"temp_store={'MEMORY' if self._guarded else 'FILE'}",
+        )
+
+    def close(self) -> None:
+        """Close; what was not committed is rolled back. Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.set_progress_handler(None, 0)
+            connection.close()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection."""
+        if self._connection is None:
+            raise ProblemError(
+                Problem(ProblemKind.FAILED, "The file is closed", str(self.path), "Nothing was changed.", "Try again.")
+            )
+        return self._connection
+
+    def rows(self, sql: str, params: Sequence[Cell] = ()) -> list[Row]:
+        """Run a statement and return all its rows; sqlite3's errors pass through."""
+        cursor = self.connection.execute(sql, params)
+        try:
+            return cursor.fetchall()
+        finally:
+            cursor.close()
+
+    def change(self, sql: str, params: Sequence[Cell] = ()) -> int:
+        """Run a changing statement and return how many rows it changed; sqlite3's errors pass through."""
+        cursor = self.connection.execute(sql, params)
+        try:
+            return cursor.rowcount
+        finally:
+            cursor.close()
+
+    def change_many(self, sql: str, params: Iterable[Sequence[Cell]]) -> None:
+        """Run a changing statement for each set of parameters; sqlite3's errors pass through."""
+        self.connection.executemany(sql, params).close()
+
+    @contextmanager
+    def transaction(self, should_stop: ShouldStop) -> Iterator[None]:
+        """Hold the write lock for the block; committed whole at its end, rolled back whole if it raises.
+
+        Raises:
+            Stopped: While waiting for the lock; nothing was begun.
+            ProblemError: BUSY where the lock was not had within 5 s.
+        """
+        self.when_free("BEGIN IMMEDIATE", should_stop)
+        try:
+            yield
+            # In WAL mode a commit never waits; with a rollback journal it does, for readers.
+            self.when_free("COMMIT", lambda: False)
+        except BaseException:
+            # SQLite has rolled back by itself after some errors (disk full).
+            if self._connection is not None and self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK").close()
+            raise
+
+    def when_free(self, sql: str, should_stop: ShouldStop) -> None:
+        """Run a statement, again after 1 to 8 ms while another connection holds the lock, for at most 5 s.
+
+        Raises:
+            Stopped: While waiting.
+            ProblemError: BUSY past the deadline.
+            sqlite3.Error: Anything else.
+        """
+        deadline = time.monotonic() + BUSY_DEADLINE_S
+        while True:
+            try:
+                self.connection.execute(sql).close()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+            else:
+                return
+            if should_stop():
+                raise Stopped
+            if time.monotonic() > deadline:
+                raise ProblemError(busy_problem(self.path))
+            time.sleep(random.uniform(_SHORTEST_WAIT_S, _LONGEST_WAIT_S))  # noqa: S311 - spreads waits, hides nothing
+
+    def wal_bytes(self) -> int:
+        """Return the size of the WAL file, 0 where there is none."""
+        try:
+            return Path(f"{os.path.realpath(self.path)}-wal").stat().st_size
+        except OSError:
+            return 0
+
+    def checkpoint(self, timeout_ms: int = CHECKPOINT_TIMEOUT_MS) -> Checkpoint:
+        """Move the WAL into the file and cut it to nothing, as far as readers let it.
+
+        It waits at most ``timeout_ms`` in all, since writers wait with it.
+        """
+        self.rows(f"PRAGMA busy_timeout={timeout_ms}")
+        try:
+            busy, wal_pages, moved = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        finally:
+            self.rows("PRAGMA busy_timeout=0")
+        return Checkpoint(bool(busy), _int(wal_pages), _int(moved))
+
+    def shorten_wal(self) -> None:
+        """Checkpoint where the WAL has outgrown its limit and SQLite does not do it by itself here.
+
+        A reader may hold it up: then the next try waits until the WAL has doubled.
+        """
+        size = self.wal_bytes()
+        if self.autocheckpoint_pages or size <= self._checkpoint_above_bytes:
+            return
+        try:
+            busy = self.checkpoint(timeout_ms=20).busy
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            busy = True
+        self._checkpoint_above_bytes = size * 2 if busy else WAL_LIMIT_BYTES
+
+
+def _writing_uri(path: Path) -> str:
+    """Return the URI of exactly this file for reading and writing, never creating it."""
+    return sqlite_uri(path).removesuffix("?mode=ro") + "?mode=rw"
+
+
+def _int(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else -1
+
+
+def _authorize(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
+    """Allow reading, updating tasks and appending log lines; nothing from a trigger or view, nothing elsewhere."""
+    if source is not None and action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
+        return sqlite3.SQLITE_DENY
+    if action in _FREE_ACTIONS:
+        return sqlite3.SQLITE_OK
+    table = (first or "").lower()
+    allowed = False
+    if action == sqlite3.SQLITE_UPDATE:
+        allowed = database == "main" and table == "task_queue"
+    elif action == sqlite3.SQLITE_INSERT:
+        allowed = database == "main" and table == "task_logs"
+    elif action == sqlite3.SQLITE_FUNCTION:
+        allowed = (second or "").lower() not in _REFUSED_FUNCTIONS
+    elif action == sqlite3.SQLITE_PRAGMA:
+        allowed = table in _PRAGMAS_WHILE_GUARDED
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
