@@ -30,7 +30,7 @@ MAX_CELL_BYTES = 64 * 1024 * 1024
 
 _READING_PRAGMAS = frozenset(
     ("data_version", "schema_version", "user_version", "journal_mode", "table_xinfo", "index_list", "index_xinfo")
-)
+) | {"page_count", "page_size", "freelist_count"}  # what a vacuum would free
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 _ALLOWED_ACTIONS = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
@@ -95,8 +95,8 @@ def _refused_path(name: str) -> Problem:
     )
 
 
-def sqlite_uri(path: Path | str) -> str:
-    """Return a read-only SQLite URI of exactly this file.
+def sqlite_uri(path: Path | str, mode: str = "ro") -> str:
+    """Return an SQLite URI of exactly this file; ``mode`` is ``ro`` or ``rw``, neither of which creates it.
 
     Every byte that is not a letter, digit or one of ``_.-~`` is percent-encoded, slashes,
     backslashes and colons too, so that no name can be taken for an authority, a query or a
@@ -104,7 +104,7 @@ def sqlite_uri(path: Path | str) -> str:
     """
     name = os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps '..'
     raw = name.encode("utf-8", "surrogatepass") if sys.platform == "win32" else os.fsencode(name)
-    return f"file:{quote_from_bytes(raw, safe='')}?mode=ro"
+    return f"file:{quote_from_bytes(raw, safe='')}?mode={mode}"
 
 
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _source: str | None) -> int:
