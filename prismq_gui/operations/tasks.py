@@ -208,10 +208,8 @@ class TaskRun:
 
     def _log_line(self, row: Row, now: datetime) -> tuple[Cell, ...]:
         task_id, status, attempts, max_attempts, _worker = row
-        tried = plain(attempts)
-        message = (
-            f"{self._verb.logged} by {self._who} (was {plain(status)} after {tried} of {plain(max_attempts)} attempts)"
-        )
+        was = f"was {plain(status)} after {plain(attempts)} of {plain(max_attempts)} attempts"
+        message = f"{self._verb.logged} by {self._who} ({was})"
         details = {
             "operation": self._operation_id,
             "by": self._who,

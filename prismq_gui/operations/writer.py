@@ -173,7 +173,7 @@ class QueueWriter:
         """
         facts = self._look()
         try:
-            connection = sqlite3.connect(_writing_uri(self.path), uri=True, timeout=1.0, isolation_level=None)
+            connection = sqlite3.connect(sqlite_uri(self.path, "rw"), uri=True, timeout=1.0, isolation_level=None)
         except READ_ERRORS as error:
             raise ProblemError(translate(error, self.path, doing="open for writing")) from None
         self._connection = connection
@@ -337,11 +337,6 @@ class QueueWriter:
                 raise
             busy = True
         self._checkpoint_above_bytes = size * 2 if busy else WAL_LIMIT_BYTES
-
-
-def _writing_uri(path: Path) -> str:
-    """Return the URI of exactly this file for reading and writing, never creating it."""
-    return sqlite_uri(path).removesuffix("?mode=ro") + "?mode=rw"
 
 
 def _int(cell: Cell) -> int:
