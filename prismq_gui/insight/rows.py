@@ -21,6 +21,7 @@ PREVIEW_BYTES = 64 * 1024
 DETAIL_LOGS = 500
 _JSON_BYTES = 1024 * 1024  # larger JSON is not parsed for region and format
 _IDS_A_STATEMENT = 256
+TOO_LARGE = "(larger than this program reads: over 64 MiB)"
 
 
 def _cut(name: str, characters: int) -> str:
@@ -38,14 +39,14 @@ _TEXT_LENGTHS = {
 }
 
 
-def _task_expressions(layout: Layout) -> str:
+def _task_expressions(layout: Layout) -> list[str]:
     parts = ["id"]
     for name in TASK_COLUMNS[1:]:
         parts.append(_cut(name, _TEXT_LENGTHS.get(name, 100)) if name in layout.tasks else "NULL")
-    return ", ".join(parts)
+    return parts
 
 
-def _log_expressions(layout: Layout) -> str:
+def _log_expressions(layout: Layout) -> list[str]:
     parts = ["log_id"]
     for name, length in (("task_id", 100), ("at_utc", 100), ("level", 100)):
         parts.append(_cut(name, length) if name in layout.logs else "NULL")
@@ -53,7 +54,7 @@ def _log_expressions(layout: Layout) -> str:
         parts.append(_cut(name, LOG_CHARACTERS) if name in layout.logs else "NULL")
     for name in ("message", "details"):
         parts.append(f"length(CAST({name} AS BLOB)) > {LOG_CHARACTERS}" if name in layout.logs else "0")
-    return ", ".join(parts)
+    return parts
 
 
 def _known_ids(ids: Sequence[int]) -> Iterator[list[int]]:
@@ -63,19 +64,34 @@ def _known_ids(ids: Sequence[int]) -> Iterator[list[int]]:
         yield known[at : at + _IDS_A_STATEMENT]
 
 
-def _by_id(connection: ReadConnection, expressions: str, table: str, key: str, ids: Sequence[int]) -> list[Row]:
+def _by_id(connection: ReadConnection, expressions: list[str], table: str, key: str, ids: Sequence[int]) -> list[Row]:
     """Read rows by id; where one of them is too large to be read, the others still are."""
     params, marks = padded(ids)
-    sql = f"SELECT {expressions} FROM {table} WHERE {key} IN ({marks})"
+    sql = f"SELECT {', '.join(expressions)} FROM {table} WHERE {key} IN ({marks})"
     try:
         return connection.rows(sql, params, doing="read the rows")
     except ProblemError as error:
-        if not is_about_size(error) or len(ids) == 1:
+        if not is_about_size(error):
             raise
+        if len(ids) == 1:
+            return [_cell_by_cell(connection, expressions, f"{table} WHERE {key} = ?", ids[0])]
         half = len(ids) // 2
         return _by_id(connection, expressions, table, key, ids[:half]) + _by_id(
             connection, expressions, table, key, ids[half:]
         )
+
+
+def _cell_by_cell(connection: ReadConnection, expressions: list[str], source: str, row_id: int) -> Row:
+    """Read one row, a statement a cell; what is too large is said to be."""
+    cells: list[Cell] = [row_id]
+    for expression in expressions[1:]:
+        try:
+            cells.append(connection.value(f"SELECT {expression} FROM {source}", (row_id,), doing="read the rows"))
+        except ProblemError as error:
+            if not is_about_size(error):
+                raise
+            cells.append(TOO_LARGE)
+    return tuple(cells)
 
 
 def task_rows(connection: ReadConnection, layout: Layout, ids: Sequence[int]) -> dict[int, TaskRow]:
@@ -154,7 +170,7 @@ def preview(connection: ReadConnection, layout: Layout, task_id: int, column: st
     if found is None:
         found = _preview_by_statement(connection, task_id, column)
     if found is None:
-        return TextPreview("(larger than this program reads: over 64 MiB)", 0, True, "text")
+        return TextPreview(TOO_LARGE, 0, True, "text")
     raw, size = found
     truncated = size > len(raw)
     if kind == "blob":

@@ -163,7 +163,7 @@ def walk_all(
         if count == 0:
             return
         span: IdSpan = range(last, first - 1, -1) if descending else range(first, last + 1)
-        if count != len(span):
+        if count != last - first + 1:
             span = _ids(connection.rows(inner, (first, last), doing="list the ids"))
         after = first - 1 if descending else last + 1
         position = after if bounds.low <= after <= bounds.high else None
