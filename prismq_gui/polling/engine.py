@@ -1,0 +1,248 @@
+"""The engine: what the window asks of a queue file, and what it hears, without ever waiting.
+
+Owns the three working threads (poll, feed, operations) and the order in which they are told of a
+new file. Wishes go down by queued signals, answers come up by signals; nothing here reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from prismq_gui.insight.problems import Problem, ProblemKind
+from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
+from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
+from prismq_gui.polling.latest import Latest
+from prismq_gui.polling.messages import (
+    Link,
+    OpenRequest,
+    Query,
+    RowsRequest,
+    Snapshot,
+    Table,
+)
+from prismq_gui.polling.poller import Opened, Opening, Poller
+from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
+from prismq_gui.polling.threads import WorkerThread
+
+END_MS = 1_000
+
+
+class Engine(QObject):
+    """Lives in the window's thread; every method returns at once, but :meth:`shutdown`.
+
+    ``render`` turns a row of each table into what a model shows; it is called in the feed thread.
+    """
+
+    snapshot = Signal(object)
+    link = Signal(object)
+    opened = Signal(object)
+    ids_appended = Signal(object)
+    ids_patched = Signal(object)
+    rows_loaded = Signal(object)
+    feed_failed = Signal(object)
+    detail_loaded = Signal(object, object)
+    planned = Signal(object)
+    progressed = Signal(object)
+    reported = Signal(object)
+    operation_failed = Signal(object)
+
+    _open_wanted = Signal(object)
+    _close_wanted = Signal()
+    _pause_wanted = Signal(bool)
+    _poll_wanted = Signal()
+    _feed_opened = Signal(object)
+    _feed_closed = Signal()
+    _feed_changed = Signal()
+    _refresh_wanted = Signal(object)
+    _query_wanted = Signal(object)
+    _rows_wanted = Signal(object)
+    _detail_wanted = Signal(object)
+    _plan_wanted = Signal(object)
+    _apply_wanted = Signal(object)
+
+    def __init__(self, render: Mapping[Table, Callable[..., object]], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._latest = Latest()
+        self._request: OpenRequest | None = None
+        self._path: Path | None = None  # of the file that is open, None while none is
+        self._epoch = 0
+        self._generation = 0  # of the data the feed was last told of
+        self._operations = 0
+        self._poller = Poller(self._latest)
+        self._feed = Feed(self._latest, render)
+        self._runner = Runner()
+        self._threads = [
+            WorkerThread("poll", self._poller),
+            WorkerThread("feed", self._feed),
+            WorkerThread("operations", self._runner),
+        ]
+        self._is_shut_down = False
+        self._connect_poller()
+        self._connect_feed()
+        self._connect_runner()
+        for thread in self._threads:
+            thread.start()
+
+    def _connect_poller(self) -> None:
+        poller = self._poller
+        self._open_wanted.connect(poller.open_file)
+        self._close_wanted.connect(poller.close_file)
+        self._pause_wanted.connect(poller.set_paused)
+        self._poll_wanted.connect(poller.poll_now)
+        poller.opened.connect(self._on_poller_opened)
+        poller.link.connect(self._on_poller_link)
+        poller.snapshot.connect(self._on_poller_snapshot)
+
+    def _connect_feed(self) -> None:
+        feed = self._feed
+        self._feed_opened.connect(feed.open_file)
+        self._feed_closed.connect(feed.close_file)
+        self._feed_changed.connect(feed.note_change)
+        self._refresh_wanted.connect(feed.refresh)
+        self._query_wanted.connect(feed.start_query)
+        self._rows_wanted.connect(feed.load_rows)
+        self._detail_wanted.connect(feed.load_detail)
+        feed.appended.connect(self.ids_appended)
+        feed.patched.connect(self.ids_patched)
+        feed.rows_loaded.connect(self.rows_loaded)
+        feed.failed.connect(self.feed_failed)
+        feed.detail.connect(self.detail_loaded)
+
+    def _connect_runner(self) -> None:
+        runner = self._runner
+        self._plan_wanted.connect(runner.plan)
+        self._apply_wanted.connect(runner.apply)
+        runner.planned.connect(self.planned)
+        runner.progressed.connect(self.progressed)
+        runner.reported.connect(self._on_runner_reported)
+        runner.failed.connect(self.operation_failed)
+
+    # -- the file
+
+    def open(self, request: OpenRequest) -> None:
+        """Open a file in place of the one before; what runs for that one is ended."""
+        self._request = request
+        self._leave_file()
+        self._open_wanted.emit(Opening(self._latest.opening, request))
+
+    def close_file(self) -> None:
+        """Close the file and show none."""
+        self._request = None
+        self._leave_file()
+        self._close_wanted.emit()
+
+    def _leave_file(self) -> None:
+        self._path = None
+        self._latest.opening += 1  # first, so that what is ended knows it is void
+        self._poller.interrupt()
+        self._feed.interrupt()
+        self._feed_closed.emit()
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop to look at the file, or look again; rows that are scrolled to are read all the same."""
+        self._pause_wanted.emit(paused)
+
+    def _on_poller_opened(self, opened: Opened) -> None:
+        if self._request is None:
+            return
+        self._path = self._request.path
+        self._epoch = opened.epoch
+        self._generation = 1
+        # The feed hears of the file before the models ask it anything about it.
+        self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
+        self.opened.emit(opened.facts)
+
+    def _on_poller_link(self, link: Link) -> None:
+        self.link.emit(link)
+
+    def _on_poller_snapshot(self, snapshot: Snapshot) -> None:
+        if snapshot.epoch != self._epoch or self._path is None:
+            return
+        if snapshot.data_generation != self._generation:
+            self._generation = snapshot.data_generation
+            self._feed_changed.emit()
+        self.snapshot.emit(snapshot)
+
+    # -- tables
+
+    def query(self, query: Query) -> None:
+        """Answer a query by ``ids_appended``, then ``ids_patched`` as the file changes; replaces the table's last."""
+        self._latest.queries[query.table] = query.generation
+        self._feed.interrupt_scan(query)
+        self._query_wanted.emit(query)
+
+    def request_rows(self, request: RowsRequest) -> None:
+        """Have rows read and rendered (``rows_loaded``); a newer request voids older ones."""
+        self._latest.rows[request.table] = request.sequence
+        self._rows_wanted.emit(request)
+
+    def refresh(self, table: Table) -> None:
+        """Read figures and list anew now, whatever it costs."""
+        self._refresh_wanted.emit(table)
+        self._poll_wanted.emit()
+
+    def request_detail(self, sequence: int, task_id: int) -> None:
+        """Have all of one task read (``detail_loaded``); the newest sequence wins."""
+        self._latest.detail = sequence
+        self._detail_wanted.emit(DetailRequest(sequence, task_id))
+
+    # -- operations
+
+    def plan(self, kind: OperationKind, target: Target | None) -> None:
+        """Find out what an operation would do (``planned`` or ``operation_failed``)."""
+        if self._path is None:
+            self.operation_failed.emit(_refused("No file is open", "", "Open a queue file first."))
+            return
+        if self._is_refused():
+            return
+        self._operations += 1
+        self._plan_wanted.emit(PlanRequest(self._operations, self._path, kind, target))
+
+    def apply(self, plan: Plan) -> None:
+        """Do what a plan says (``progressed``, then ``reported`` or ``operation_failed``)."""
+        if self._path != plan.path:
+            advice = "Plan it again on the file that is open."
+            self.operation_failed.emit(_refused("The plan is for a file that is not open", str(plan.path), advice))
+            return
+        if self._is_refused():
+            return
+        self._operations += 1
+        self._apply_wanted.emit(ApplyRequest(self._operations, plan))
+
+    def _is_refused(self) -> bool:
+        if self._request is None or not self._request.read_only:
+            return False
+        advice = "Open it again without read-only to change it."
+        self.operation_failed.emit(_refused("The file was opened read-only", str(self._request.path), advice))
+        return True
+
+    def stop_operation(self) -> None:
+        """Stop the plan or operation under way, and those that wait."""
+        self._runner.stop_up_to = self._operations
+
+    def _on_runner_reported(self, report: Report) -> None:
+        self._poll_wanted.emit()
+        self.reported.emit(report)
+
+    # -- the end
+
+    def shutdown(self) -> None:
+        """End everything within a second, whatever runs; idempotent. Nothing is heard of it afterwards."""
+        if self._is_shut_down:
+            return
+        self._is_shut_down = True
+        self._request, self._path = None, None
+        self._latest.opening += 1
+        self.stop_operation()
+        self.blockSignals(True)
+        for thread in self._threads:
+            thread.ask_to_end()
+        for thread in self._threads:
+            thread.end(END_MS)
+
+
+def _refused(what: str, subject: str, advice: str) -> Problem:
+    return Problem(ProblemKind.REFUSED, what, subject, "Nothing was changed.", advice)

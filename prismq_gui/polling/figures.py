@@ -1,0 +1,131 @@
+"""The figures of a file: facts, counts by status, types, workers; each read as often as its cost allows.
+
+Owns the values last read and when they may be read again. Old values stay where a read fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from prismq_gui.insight.messages import Change, FileFacts, StatusCount, WorkerRow
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.insight.reader import QueueReader
+from prismq_gui.polling.budget import Budget
+from prismq_gui.polling.messages import Snapshot
+
+MAX_TYPES = 200
+MAX_WORKERS = 200
+WORK_S = 0.05  # of jobs a poll; the rest comes with the next, so that a new wish is not kept waiting
+FACTS_S = 1.0  # file sizes are looked at this often while nothing changes: a checkpoint moves them alone
+_FIRST = ("queued", "leased", "processing")  # what changes most and is counted soonest
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The job of counting one status."""
+
+    status: str
+
+
+_STATUSES, _TYPES, _WORKERS = "statuses", "types", "workers"
+
+
+class Figures:
+    """Values and jobs of one open file. Used in the poll thread."""
+
+    def __init__(self) -> None:
+        self.facts: FileFacts | None = None
+        self._budget = Budget()
+        self._generation = 0
+        self._changed_at = 0.0
+        self._facts_at = 0.0
+        self._statuses: tuple[str, ...] = ()
+        self._counts: dict[str, StatusCount] = {}
+        self._told_counts: tuple[StatusCount, ...] = ()
+        self._types: tuple[str, ...] = ()
+        self._workers: tuple[WorkerRow, ...] = ()
+        self._newest = (0, 0)
+        self._read_at: dict[Hashable, int] = {}  # job → the data generation it saw
+
+    def forgive(self) -> None:
+        """Let everything be read anew at once."""
+        self._budget.forgive()
+        self._read_at.clear()
+
+    def look(self, reader: QueueReader, change: Change, now: float, adapt: Callable[[FileFacts], FileFacts]) -> None:
+        """Read what is cheap on any file: sizes and the newest ids."""
+        if change is Change.CHANGED:
+            self._generation += 1
+            self._changed_at = now
+            self._newest = (reader.newest_task_id(), reader.newest_log_id())
+        if change is Change.CHANGED or now - self._facts_at >= FACTS_S:
+            self.facts = adapt(reader.facts())
+            self._facts_at = now
+
+    def work(self, reader: QueueReader, is_void: Callable[[], bool]) -> Problem | None:
+        """Run the jobs that may run, until it is enough for one poll; return what kept one from ending.
+
+        Raises:
+            ProblemError: The file itself cannot be read, so that no other job would succeed.
+        """
+        started = time.monotonic()
+        failed: Problem | None = None
+        while jobs := self._budget.due(self._outdated(), time.monotonic()):
+            began = time.monotonic()
+            if is_void() or began - started >= WORK_S:
+                break
+            job = jobs[0]
+            try:
+                self._run(reader, job, began)
+            except ProblemError as error:
+                if error.problem.kind is not ProblemKind.TOO_SLOW:
+                    raise
+                failed = error.problem
+            self._read_at[job] = self._generation
+            now = time.monotonic()
+            self._budget.spent(job, now, now - began)
+        return failed
+
+    @property
+    def has_new_work(self) -> bool:
+        """Whether a job waits that has never run: the window has nothing to show for it yet."""
+        return any(self._budget.is_new(job) for job in self._outdated())
+
+    def _outdated(self) -> list[Hashable]:
+        ordered = sorted(self._statuses, key=lambda status: (status not in _FIRST, status))
+        jobs: list[Hashable] = [_STATUSES, *(_Count(status) for status in ordered), _WORKERS, _TYPES]
+        return [job for job in jobs if self._read_at.get(job) != self._generation]
+
+    def _run(self, reader: QueueReader, job: Hashable, now: float) -> None:
+        if isinstance(job, _Count):
+            self._counts[job.status] = StatusCount(job.status, reader.count(job.status), now)
+        elif job == _STATUSES:
+            self._statuses = reader.statuses()
+            gone = self._counts.keys() - set(self._statuses)
+            self._budget.forget(_Count(status) for status in gone)
+            self._counts = {name: count for name, count in self._counts.items() if name not in gone}
+        elif job == _TYPES:
+            self._types = reader.types(MAX_TYPES + 1)
+        else:
+            self._workers = reader.workers(MAX_WORKERS + 1)
+
+    def snapshot(self, epoch: int) -> Snapshot:
+        """Return everything as last read."""
+        assert self.facts is not None
+        if all(status in self._counts for status in self._statuses):  # else a missing one would pass for zero
+            self._told_counts = tuple(self._counts[status] for status in self._statuses)
+        return Snapshot(
+            epoch=epoch,
+            facts=self.facts,
+            data_generation=self._generation,
+            changed_at=self._changed_at,
+            counts=self._told_counts,
+            types=self._types[:MAX_TYPES],
+            types_truncated=len(self._types) > MAX_TYPES,
+            workers=self._workers[:MAX_WORKERS],
+            workers_truncated=len(self._workers) > MAX_WORKERS,
+            newest_task_id=self._newest[0],
+            newest_log_id=self._newest[1],
+        )
