@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.names import Aliases, Name, bound
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 
 MAX_TEXT = 1_000
@@ -91,7 +92,11 @@ class Condition:
 
 
 def where(
-    wanted: TaskFilter | LogFilter, columns: Collection[str] | None = None, *, leave_out: Collection[str] = ()
+    wanted: TaskFilter | LogFilter,
+    columns: Collection[str] | None = None,
+    *,
+    leave_out: Collection[str] = (),
+    aliases: Aliases | None = None,
 ) -> Condition:
     """Translate a filter to a condition over the bare column names of its table.
 
@@ -100,13 +105,18 @@ def where(
         columns: The columns the file has; None means all of them. A filter by one it lacks matches nothing,
             a text is not looked for in it.
         leave_out: Columns not to look for the text in.
+        aliases: The cells behind names of statuses and types that are not simply that text.
 
     Raises:
         ProblemError: REFUSED where the text is longer than 1,000 characters.
     """
     if isinstance(wanted, TaskFilter):
         text_columns, key = _TASK_TEXT_COLUMNS, "id"
-        lists: list[tuple[str, tuple[Cell, ...]]] = [("status", wanted.statuses), ("type", wanted.types)]
+        known = aliases or {}
+        lists: list[tuple[str, tuple[Name, ...]]] = [
+            ("status", resolved(wanted.statuses, known)),
+            ("type", resolved(wanted.types, known)),
+        ]
     else:
         text_columns, key = _LOG_TEXT_COLUMNS, ""
         lists = [("task_id", () if wanted.task_id is None else (wanted.task_id,)), ("level", wanted.levels)]
@@ -144,10 +154,19 @@ def _has(name: str, columns: Collection[str] | None) -> bool:
     return columns is None or name in columns
 
 
-def _one_of(name: str, values: Collection[Cell], columns: Collection[str] | None) -> Condition:
+def resolved(names: Collection[str], aliases: Aliases) -> tuple[Name, ...]:
+    """Return the cells behind names; a name without an alias is a text."""
+    return tuple(cell for name in names for cell in aliases.get(name, (name,)))
+
+
+def _one_of(name: str, values: Collection[Name], columns: Collection[str] | None) -> Condition:
     if not _has(name, columns):
         return Condition("0")
-    return Condition(f"{name} IN ({', '.join('?' * len(values))})", tuple(values))
+    pairs = [bound(value) for value in values if value is not None]
+    sql = f"{name} IN ({', '.join(mark for mark, _ in pairs)})"
+    if None in values:
+        sql = f"({sql} OR {name} IS NULL)"
+    return Condition(sql, tuple(param for _, param in pairs))
 
 
 def _contains(text: str, columns: Collection[str], key: str) -> Condition:
@@ -160,7 +179,7 @@ def _contains(text: str, columns: Collection[str], key: str) -> Condition:
         parts = [f"instr(lower({name}), ?) > 0" for name in columns]
         params: list[Cell] = [text.translate(_ASCII_LOWER)] * len(parts)
     else:
-        parts = [f"{name} LIKE ? ESCAPE '\\'" for name in columns]
+        parts = [f"CAST({name} AS TEXT) LIKE ? ESCAPE '\\'" for name in columns]
         params = [f"%{text.translate(_LIKE_SPECIAL)}%"] * len(parts)
     if key and text.isascii() and text.isdigit() and len(text) <= 18:
         parts.append(f"{key} = ?")

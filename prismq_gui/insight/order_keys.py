@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from prismq_gui.insight.filters import TaskColumn
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.rows import cut
 
 KEY_CHARACTERS = 200  # of a text; the rest does not change what the eye sees in a sorted list
 
@@ -25,8 +26,7 @@ TIME_COLUMNS = frozenset(
 
 def key_sql(column: TaskColumn) -> str:
     """Return the expression that reads a cell to sort by: texts and blobs cut, other types as they are."""
-    name = column.value
-    return f"CASE WHEN typeof({name}) IN ('text', 'blob') THEN substr({name}, 1, {KEY_CHARACTERS}) ELSE {name} END"
+    return cut(column.value, KEY_CHARACTERS)
 
 
 def time_key(cell: Cell) -> Cell:

@@ -17,12 +17,12 @@ from prismq_gui.insight.filters import Condition, LogFilter, TaskFilter, TaskOrd
 from prismq_gui.insight.layout import Layout, notes_for, read_layout, write_refusal
 from prismq_gui.insight.log_scan import scan_logs
 from prismq_gui.insight.messages import Cell, Change, FileFacts, IdChunk, LogRow, TaskDetail, TaskRow, WorkerRow
+from prismq_gui.insight.names import Aliases, Name, aliases_of, as_name, bound, distinct, shown
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.rows import log_rows, task_detail, task_rows
 from prismq_gui.insight.scan import TaskScan
-from prismq_gui.insight.streams import distinct
 from prismq_gui.insight.walking import Bounds, Pace, Walk, read_bounds
-from prismq_gui.insight.workers import cell_name, read_worker, read_workers
+from prismq_gui.insight.workers import read_worker, read_workers
 
 _MAX_STATUSES = 1_000
 
@@ -52,7 +52,7 @@ class QueueReader:
         self._user_version = 0
         self._journal_mode = ""
         self._notes: tuple[str, ...] = ()
-        self._cells: dict[str, Cell] = {}
+        self._aliases: dict[str, dict[str, tuple[Name, ...]]] = {}
 
     def open(self) -> FileFacts:
         """Open the file read-only and check that it is a queue.
@@ -78,6 +78,7 @@ class QueueReader:
         """Close; idempotent."""
         self._connection.close()
         self._layout = None
+        self._aliases = {}
 
     def interrupt(self) -> None:
         """End the running statement, which raises INTERRUPTED; callable from any thread."""
@@ -151,18 +152,40 @@ class QueueReader:
 
     def _names(self, column: str, limit: int, *, indexed: bool) -> tuple[str, ...]:
         if indexed:
-            cells = distinct(self._connection, column, limit)
+            names = distinct(self._connection, column, limit)
         else:
-            sql = f"SELECT DISTINCT {column} FROM task_queue LIMIT ?"
-            cells = [row[0] for row in self._connection.rows(sql, (limit,), doing="list the kinds")]
-        self._cells.update({cell_name(cell): cell for cell in cells if not isinstance(cell, str)})
-        return tuple(dict.fromkeys(cell_name(cell) for cell in cells))
+            sql = f"SELECT DISTINCT {column}, CAST({column} AS BLOB) FROM task_queue LIMIT ?"
+            rows = self._connection.rows(sql, (limit,), doing="list the kinds")
+            names = [as_name(row[0], row[1]) for row in rows]
+        self._aliases[column] = aliases_of(names)
+        return tuple(dict.fromkeys(shown(name) for name in names))
+
+    def _known_aliases(self, wanted: TaskFilter) -> Aliases:
+        """Return what is behind the names in a filter, looked up once: hops over an index, about a millisecond.
+
+        Without the index it is a walk over the table; where that takes too long, names are only texts.
+        """
+        self._known()
+        for column, names, look in (("status", wanted.statuses, self.statuses), ("type", wanted.types, self.types)):
+            if names and column not in self._aliases:
+                try:
+                    look()
+                except ProblemError as error:
+                    if error.problem.kind is not ProblemKind.TOO_SLOW:
+                        raise
+                    self._aliases[column] = {}
+        return {**self._aliases.get("type", {}), **self._aliases.get("status", {})}
 
     def count(self, status: str) -> int:
         """Return how many tasks have a status, in one short statement."""
         self._known()
-        sql = "SELECT count(*) FROM task_queue WHERE status IS ?"
-        return _int(self._connection.value(sql, (self._cells.get(status, status),), doing="count the tasks"))
+        cells = self._aliases.get("status", {}).get(status, (status,))
+        return sum(self._count(cell) for cell in cells)
+
+    def _count(self, status: Name) -> int:
+        mark, param = bound(status)
+        sql = f"SELECT count(*) FROM task_queue WHERE status IS {mark}"
+        return _int(self._connection.value(sql, (param,), doing="count the tasks"))
 
     def workers(self, limit: int = 200) -> tuple[WorkerRow, ...]:
         """Return at most ``limit`` workers with what they hold."""
@@ -193,13 +216,13 @@ class QueueReader:
         row = task_rows(self._connection, layout, (task_id,)).get(task_id)
         if row is None:
             return None
-        owner = cell_name(row.locked_by)
+        owner = shown(row.locked_by)
         worker = read_worker(self._connection, layout, owner) if owner else None
         return task_detail(self._connection, layout, task_id, worker)
 
     def scan_tasks(self, filter: TaskFilter, order: TaskOrder) -> Iterator[IdChunk]:
         """Yield the ids of the matching tasks in order; the last chunk is done."""
-        return TaskScan(self._connection, self._known(), filter, order).chunks()
+        return TaskScan(self._connection, self._known(), filter, order, self._known_aliases(filter)).chunks()
 
     def scan_logs(self, filter: LogFilter) -> Iterator[IdChunk]:
         """Yield the ids of the matching log lines, ascending; the last chunk is done."""
@@ -208,8 +231,10 @@ class QueueReader:
     def tasks_after(self, filter: TaskFilter, task_id: int, limit: int) -> array[int]:
         """Return the ids of matching tasks newer than one, ascending, at most ``limit``."""
         layout = self._known()
-        narrow = where(filter, layout.tasks, leave_out=("payload", "error_message"))
-        return self._after("task_queue", "id", (where(filter, layout.tasks), narrow), task_id, limit)
+        aliases = self._known_aliases(filter)
+        narrow = where(filter, layout.tasks, leave_out=("payload", "error_message"), aliases=aliases)
+        condition = where(filter, layout.tasks, aliases=aliases)
+        return self._after("task_queue", "id", (condition, narrow), task_id, limit)
 
     def logs_after(self, filter: LogFilter, log_id: int, limit: int) -> array[int]:
         """Return the ids of matching log lines newer than one, ascending, at most ``limit``."""

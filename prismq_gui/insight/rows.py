@@ -24,7 +24,7 @@ _IDS_A_STATEMENT = 256
 TOO_LARGE = "(larger than this program reads: over 64 MiB)"
 
 
-def _cut(name: str, characters: int) -> str:
+def cut(name: str, characters: int) -> str:
     """Return the expression of a cell, cut where it is long; its type stays, and a NUL does not end it."""
     is_long = f"typeof({name}) IN ('text', 'blob') AND length(CAST({name} AS BLOB)) > {characters}"
     return f"CASE WHEN {is_long} THEN substr({name}, 1, {characters}) ELSE {name} END"
@@ -42,16 +42,16 @@ _TEXT_LENGTHS = {
 def _task_expressions(layout: Layout) -> list[str]:
     parts = ["id"]
     for name in TASK_COLUMNS[1:]:
-        parts.append(_cut(name, _TEXT_LENGTHS.get(name, 100)) if name in layout.tasks else "NULL")
+        parts.append(cut(name, _TEXT_LENGTHS.get(name, 100)) if name in layout.tasks else "NULL")
     return parts
 
 
 def _log_expressions(layout: Layout) -> list[str]:
     parts = ["log_id"]
     for name, length in (("task_id", 100), ("at_utc", 100), ("level", 100)):
-        parts.append(_cut(name, length) if name in layout.logs else "NULL")
+        parts.append(cut(name, length) if name in layout.logs else "NULL")
     for name in ("message", "details"):
-        parts.append(_cut(name, LOG_CHARACTERS) if name in layout.logs else "NULL")
+        parts.append(cut(name, LOG_CHARACTERS) if name in layout.logs else "NULL")
     for name in ("message", "details"):
         parts.append(f"length(CAST({name} AS BLOB)) > {LOG_CHARACTERS}" if name in layout.logs else "0")
     return parts

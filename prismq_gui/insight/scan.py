@@ -15,9 +15,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from prismq_gui.insight.connection import ReadConnection, Row
-from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder, checked_text, where
+from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder, checked_text, resolved, where
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, IdChunk, IdSpan
+from prismq_gui.insight.names import Aliases
 from prismq_gui.insight.order_keys import TIME_COLUMNS, key_sql, time_key
 from prismq_gui.insight.problems import ProblemError
 from prismq_gui.insight.sorter import Sorter
@@ -32,14 +33,17 @@ _READING_SHARE = 0.8  # of a sorted scan's progress; the rest is sorting and han
 class TaskScan:
     """One scan; made and iterated in the reader's thread."""
 
-    def __init__(self, connection: ReadConnection, layout: Layout, wanted: TaskFilter, order: TaskOrder) -> None:
+    def __init__(
+        self, connection: ReadConnection, layout: Layout, wanted: TaskFilter, order: TaskOrder, aliases: Aliases
+    ) -> None:
         self._connection = connection
         self._layout = layout
         self._filter = replace(wanted, text=checked_text(wanted.text))
         self._order = order
         self._columns = layout.tasks
-        self._condition = where(self._filter, self._columns)
-        self._narrow = where(self._filter, self._columns, leave_out=("payload", "error_message"))
+        self._aliases = aliases
+        self._condition = where(self._filter, self._columns, aliases=aliases)
+        self._narrow = where(self._filter, self._columns, leave_out=("payload", "error_message"), aliases=aliases)
         self._pace = Pace()
 
     @property
@@ -86,7 +90,9 @@ class TaskScan:
         useful = wanted.statuses or wanted.types or column in (TaskColumn.STATUS, TaskColumn.TYPE)
         if not useful or not self._layout.has_type_status_index:
             return None
-        return read_pairs(self._connection, wanted.types, wanted.statuses)
+        return read_pairs(
+            self._connection, resolved(wanted.types, self._aliases), resolved(wanted.statuses, self._aliases)
+        )
 
     def _by_id(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[Step]:
         descending = self._order.descending

@@ -115,6 +115,13 @@ _RULES = (
         "SQLITE_AUTH",
     ),
     _Rule(
+        "authorization denied",
+        ProblemKind.REFUSED,
+        "The file asked for something that reading never needs, and it was refused",
+        "Do not trust this file's schema.",
+        "SQLITE_AUTH",
+    ),
+    _Rule(
         "prohibited",
         ProblemKind.REFUSED,
         "The file asked for something that reading never needs, and it was refused",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.names import Name, bound, distinct, hop
 from prismq_gui.insight.walking import Bounds, Pace
 
 MAX_PAIRS = 256  # beyond, a seek a pair and window costs more than walking the table
@@ -22,47 +23,26 @@ _SMALLEST_FETCH = 64
 class Pair:
     """One type and status that some task has."""
 
-    type: Cell
-    status: Cell
+    type: Name
+    status: Name
 
 
-def distinct(connection: ReadConnection, column: str, limit: int) -> list[Cell]:
-    """Return at most ``limit`` distinct values of an indexed column, hopping from one to the next."""
-    found: list[Cell] = []
-    first = connection.rows(f"SELECT {column} FROM task_queue ORDER BY {column} LIMIT 1", doing="list the kinds")
-    while first and len(found) < limit:
-        value = first[0][0]
-        found.append(value)
-        after = f"{column} > ?" if value is not None else f"{column} IS NOT NULL"
-        sql = f"SELECT {column} FROM task_queue WHERE {after} ORDER BY {column} LIMIT 1"
-        first = connection.rows(sql, () if value is None else (value,), doing="list the kinds")
-    return found
-
-
-def read_pairs(connection: ReadConnection, types: Sequence[str], statuses: Sequence[str]) -> list[Pair] | None:
+def read_pairs(connection: ReadConnection, types: Sequence[Name], statuses: Sequence[Name]) -> list[Pair] | None:
     """Return the pairs that tasks have, of these types and statuses (all where empty); None past the limit."""
-    names: list[Cell] = list(dict.fromkeys(types)) if types else distinct(connection, "type", MAX_PAIRS + 1)
+    names = list(dict.fromkeys(types)) if types else distinct(connection, "type", MAX_PAIRS + 1)
     pairs: list[Pair] = []
     for name in names:
-        wanted: list[Cell] = list(dict.fromkeys(statuses)) if statuses else _statuses_of(connection, name)
+        wanted = list(dict.fromkeys(statuses)) if statuses else _statuses_of(connection, name)
         pairs += [Pair(name, status) for status in wanted]
         if len(pairs) > MAX_PAIRS:
             return None
     return pairs
 
 
-def _statuses_of(connection: ReadConnection, type_name: Cell) -> list[Cell]:
-    found: list[Cell] = []
-    sql = "SELECT status FROM task_queue INDEXED BY ix_task_type_status WHERE type IS ?{} ORDER BY status LIMIT 1"
-    rows = connection.rows(sql.format(""), (type_name,), doing="list the kinds")
-    while rows and len(found) <= MAX_PAIRS:
-        status = rows[0][0]
-        found.append(status)
-        if status is None:
-            rows = connection.rows(sql.format(" AND status IS NOT NULL"), (type_name,), doing="list the kinds")
-        else:
-            rows = connection.rows(sql.format(" AND status > ?"), (type_name, status), doing="list the kinds")
-    return found
+def _statuses_of(connection: ReadConnection, type_name: Name) -> list[Name]:
+    mark, param = bound(type_name)
+    select = f"SELECT status, CAST(status AS BLOB) FROM task_queue INDEXED BY ix_task_type_status WHERE type IS {mark}"
+    return hop(connection, select, "status", (param,), MAX_PAIRS + 1)
 
 
 @dataclass(slots=True)
@@ -113,8 +93,11 @@ def _fetch(
     if low > high:
         stream.exhausted = True
         return
+    type_mark, type_param = bound(stream.pair.type)
+    status_mark, status_param = bound(stream.pair.status)
     sql = (
-        "SELECT id FROM task_queue INDEXED BY ix_task_type_status WHERE type IS ? AND status IS ? "
+        "SELECT id FROM task_queue INDEXED BY ix_task_type_status "
+        f"WHERE type IS {type_mark} AND status IS {status_mark} "
         f"AND id BETWEEN ? AND ? ORDER BY id {'ASC' if sign > 0 else 'DESC'} LIMIT ?"
     )
     asked = 0
@@ -122,9 +105,7 @@ def _fetch(
     def read(size: int) -> list[tuple[Cell, ...]]:
         nonlocal asked
         asked = max(_SMALLEST_FETCH, size // share)
-        return connection.rows(
-            sql, (stream.pair.type, stream.pair.status, low, high, asked), doing="list the matching tasks"
-        )
+        return connection.rows(sql, (type_param, status_param, low, high, asked), doing="list the matching tasks")
 
     rows = pace.run(read)
     stream.ranks = [sign * row[0] for row in rows if isinstance(row[0], int)]

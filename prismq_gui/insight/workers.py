@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prismq_gui.insight.connection import ReadConnection, decode_text
+from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, WorkerRow
+from prismq_gui.insight.names import shown
 from prismq_gui.insight.walking import padded
 
 RUNNING_STATUSES = ("leased", "processing")
@@ -19,13 +20,6 @@ _CAPABILITIES_CHARACTERS = 4_000
 class _Held:
     count: int = 0
     ids: list[int] = field(default_factory=list)
-
-
-def cell_name(cell: Cell) -> str:
-    """Return a cell as a name: as text, whatever type it has."""
-    if isinstance(cell, bytes):
-        return decode_text(cell)
-    return "" if cell is None else str(cell)
 
 
 def read_workers(connection: ReadConnection, layout: Layout, limit: int) -> tuple[WorkerRow, ...]:
@@ -53,7 +47,7 @@ def read_worker(connection: ReadConnection, layout: Layout, name: str) -> Worker
 
 
 def _worker(row: tuple[Cell, ...], held: dict[str, _Held]) -> WorkerRow:
-    name = cell_name(row[0])
+    name = shown(row[0])
     own = held.get(name, _Held())
     return WorkerRow(name, row[1], row[2], own.count, tuple(own.ids))
 
@@ -81,7 +75,7 @@ def _held_by_worker(connection: ReadConnection, layout: Layout) -> dict[str, _He
     if "locked_by" not in layout.tasks:
         return held
     for task_id, owner in _running(connection):
-        own = held.setdefault(cell_name(owner), _Held())
+        own = held.setdefault(shown(owner), _Held())
         own.count += 1
         if len(own.ids) < HELD_IDS:
             own.ids.append(task_id)

@@ -81,6 +81,11 @@ def folded(cell: object) -> str:
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text.split("\0")[0])
 
 
+def name_of(cell: object) -> str:
+    """Return a status or type as it is shown, and therefore picked."""
+    return cell.decode() if isinstance(cell, bytes) else "" if cell is None else str(cell)
+
+
 def rank(cell: object) -> tuple[int, object]:
     """Return a key that sorts as SQLite does: NULL, numbers, texts, blobs."""
     if cell is None:
@@ -95,9 +100,9 @@ def naive(rows: list[tuple[object, ...]], wanted: TaskFilter, order: TaskOrder) 
     needle = folded(wanted.text.strip())
     for row in rows:
         cell = dict(zip(SHOWN, row, strict=True))
-        if wanted.statuses and cell["status"] not in wanted.statuses:
+        if wanted.statuses and name_of(cell["status"]) not in wanted.statuses:
             continue
-        if wanted.types and cell["type"] not in wanted.types:
+        if wanted.types and name_of(cell["type"]) not in wanted.types:
             continue
         searched = ("type", "error_message", "locked_by", "payload")
         holds = any(cell[name] is not None and needle in folded(cell[name]) for name in searched)
