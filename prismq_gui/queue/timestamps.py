@@ -1,0 +1,76 @@
+"""Reading and writing the queue's timestamps, in Python and in SQL.
+
+Owns the written form ``YYYY-MM-DD HH:MM:SS.ffffff`` (UTC, text order is time order) and the
+reading of every form found in files: with ``T`` or a space, with or without fraction, ``Z`` or
+an offset. Datetimes are naive and UTC throughout, as in PrismQ's own module.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+_FORM = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[ Tt](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
+)
+
+
+def now_utc() -> datetime:
+    """Return the time now as naive UTC."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+def utc_text(moment: datetime) -> str:
+    """Return the written form of a moment: naive is taken as UTC, aware is converted; always 6 digits."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return moment.isoformat(sep=" ", timespec="microseconds")
+
+
+def parse_utc(cell: object) -> datetime | None:
+    """Read a timestamp of any form found in queue files as naive UTC; None where it can't be read.
+
+    Never raises: 30 February, 24:00, bytes, numbers and None are all None. Digits past the
+    microsecond are cut.
+    """
+    if not isinstance(cell, str) or len(cell) > 64:
+        return None
+    match = _FORM.fullmatch(cell.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, _zulu, sign, off_hour, off_minute = match.groups()
+    try:
+        moment = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0),
+            int((fraction or "0")[:6].ljust(6, "0")),
+        )  # fmt: skip
+        if sign:
+            offset = timedelta(hours=int(off_hour), minutes=int(off_minute))
+            moment += -offset if sign == "+" else offset
+    except (ValueError, OverflowError):
+        return None
+    return moment
+
+
+def sql_normalised(column: str) -> str:
+    """Return SQL that gives the column in the written form, so that it compares and sorts as time.
+
+    Other offsets than UTC keep milliseconds (SQLite's date functions have no more). NULL where
+    the value isn't text of a known form. ``column`` must be a column name of ours, never data.
+    """
+    return (
+        f"CASE WHEN typeof({column}) <> 'text' THEN NULL "
+        f"WHEN {column} GLOB '????-??-??[Tt]*+00:00' THEN replace(substr({column}, 1, length({column}) - 6), 'T', ' ') "
+        f"WHEN {column} GLOB '????-??-??[Tt]*[Zz]' THEN replace(substr({column}, 1, length({column}) - 1), 'T', ' ') "
+        f"WHEN {column} GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN strftime('%Y-%m-%d %H:%M:%f', {column}) "
+        f"WHEN {column} GLOB '????-??-??[ Tt]??:??*' THEN replace({column}, 'T', ' ') END"
+    )
+
+
+def sql_past(column: str, now: str) -> str:
+    """Return a condition that is true once the column's moment has come; false for what can't be read.
+
+    ``now`` is a parameter's name (``:now``) bound to the written form.
+    """
+    return f"coalesce({sql_normalised(column)} <= {now}, 0)"
