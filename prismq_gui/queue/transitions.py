@@ -97,7 +97,7 @@ def refusal(transition: Transition, status: object) -> str:
         return ""
     if not isinstance(status, str):
         return "has a status that is not text"
-    return _STATE_WORDS.get(status, f"has the unknown status '{status}'")
+    return _STATE_WORDS.get(status, f"has the unknown status '{status[:60]}'")
 
 
 def sql_sources(transition: Transition) -> str:

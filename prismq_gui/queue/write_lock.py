@@ -1,0 +1,100 @@
+"""The queue at the door: an advisory lock file beside the database that lines writers up.
+
+SQLite's own lock is still taken inside; this one only makes waiting fair, and keeps the
+checkpoints of our writers from overlapping, which SQLite before 3.51.3 does not survive reliably
+(the WAL-reset bug). Programs that do not know the lock file are kept apart by SQLite as ever.
+The lock goes with its process, however that ends. Never touches the database file itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+LONGEST_NAP_S = 0.001
+SHORTEST_NAP_S = 0.00005
+CONTENDED_FOR_S = 0.05
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(handle: int) -> bool:
+        os.lseek(handle, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: int) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+class WriteLock:
+    """One writer's place in line; used by one thread at a time (its owner's lock sees to that).
+
+    Where the lock file can't be made (a folder without write access, an odd file system) it lets
+    everyone through: the database is then guarded by SQLite alone.
+    """
+
+    def __init__(self, db_path: Path) -> None:
+        self.path = db_path.with_name(db_path.name + "-lock")
+        self._handle: int | None = None
+        self._unusable = False
+        self._contended_until = 0.0
+
+    def acquire(self, timeout_s: float) -> bool:
+        """Take the lock, waiting at most so many seconds; False where the time ran out."""
+        handle = self._open()
+        if handle is None:
+            return True
+        if time.monotonic() < self._contended_until:
+            # Let those who wait go first: without it the holder, already running, takes it again.
+            time.sleep(random.uniform(0, LONGEST_NAP_S))  # noqa: S311 (fairness, not secrecy)
+        if _try_lock(handle):
+            return True
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            time.sleep(random.uniform(SHORTEST_NAP_S, LONGEST_NAP_S))  # noqa: S311
+            if _try_lock(handle):
+                self._contended_until = time.monotonic() + CONTENDED_FOR_S
+                return True
+        return False
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._handle is not None:
+            _unlock(self._handle)
+
+    def close(self) -> None:
+        """Close the lock file; it stays on the disk, empty, for the others."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._handle)
+            self._handle = None
+
+    def _open(self) -> int | None:
+        if self._handle is None and not self._unusable:
+            try:
+                self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            except OSError:
+                self._unusable = True
+        return self._handle
