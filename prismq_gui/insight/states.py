@@ -11,8 +11,8 @@ from typing import Literal
 
 from prismq_gui.insight.messages import Cell, TaskRow, WorkerRow
 from prismq_gui.queue.timestamps import parse_utc
+from prismq_gui.queue.transitions import RUNNING
 
-RUNNING_STATUSES = ("leased", "processing")
 SILENT_AFTER_S = 120.0
 _ERROR_CHARACTERS = 160
 
@@ -21,7 +21,7 @@ WorkerState = Literal["busy", "idle", "silent"]
 
 def is_running(status: Cell) -> bool:
     """Whether a worker has the task: some programs leave running tasks leased, so both count."""
-    return status in RUNNING_STATUSES
+    return status in RUNNING
 
 
 def worker_state(heartbeat: Cell, now: datetime, held: int = 0) -> WorkerState:

@@ -9,8 +9,8 @@ from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, WorkerRow
 from prismq_gui.insight.names import shown
 from prismq_gui.insight.walking import padded
+from prismq_gui.queue.transitions import RUNNING
 
-RUNNING_STATUSES = ("leased", "processing")
 HELD_IDS = 20
 MAX_RUNNING = 10_000  # running tasks looked at a status: 20 workers hold dozens; the cap keeps a hostile file short
 _CAPABILITIES_CHARACTERS = 4_000
@@ -85,7 +85,7 @@ def _held_by_worker(connection: ReadConnection, layout: Layout) -> dict[str, _He
 def _running(connection: ReadConnection) -> list[tuple[int, Cell]]:
     """Return the running tasks that name a worker, by id; ids by index first, so that each statement is short."""
     sql = f"SELECT id FROM task_queue WHERE status = ? LIMIT {MAX_RUNNING}"
-    found = [row for status in RUNNING_STATUSES for row in connection.rows(sql, (status,), doing="list the held tasks")]
+    found = [row for status in RUNNING for row in connection.rows(sql, (status,), doing="list the held tasks")]
     ids = sorted({row[0] for row in found if isinstance(row[0], int)})
     running: list[tuple[int, Cell]] = []
     for at in range(0, len(ids), 512):

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-pytest.importorskip("prismq_gui.queue.timestamps")
-
 from prismq_gui.insight.messages import TaskRow, WorkerRow
 from prismq_gui.insight.states import duration_text, is_running, state_sentence, worker_state
 
