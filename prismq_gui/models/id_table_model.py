@@ -67,13 +67,14 @@ class IdTableModel(QAbstractTableModel):
 
     ``progress_changed`` carries how much of the query is answered (0 to 1) and whether it is all;
     ``held_changed`` how many changed rows wait for the mouse; ``count_changed`` the number of rows
-    as a Python int; ``failed`` a Problem: what is shown stays and is old.
+    as a Python int; ``failed`` a Problem: what is shown stays and is old, until ``recovered``.
     """
 
     progress_changed = Signal(float, bool)
     held_changed = Signal(int)
     count_changed = Signal(object)
     failed = Signal(object)
+    recovered = Signal()
 
     def __init__(
         self,
@@ -105,6 +106,7 @@ class IdTableModel(QAbstractTableModel):
         self._held = False
         self._pending: list[IdsPatched] = []
         self._progress, self._complete = 0.0, False
+        self._has_failed = False
         self._connect(source)
 
     def _connect(self, source: Source) -> None:
@@ -307,6 +309,7 @@ class IdTableModel(QAbstractTableModel):
         if message.ids or message.done:
             self.count_changed.emit(self.count)
         self._set_progress(message.progress, message.done)
+        self._recover()
 
     def _gather(self, message: IdsAppended) -> None:
         self._incoming.append(message.ids)
@@ -316,6 +319,10 @@ class IdTableModel(QAbstractTableModel):
         self._incoming_since = self._incoming_since or now
         if self._same_rows and self.count and not message.done and now - self._incoming_since < SORT_WAIT_S:
             return
+        self._show_incoming()
+
+    def _show_incoming(self) -> None:
+        """Put what has come of the newest query in place of the rows of the one before."""
         new, self._incoming = self._incoming, IdList()
         self._shown_generation = self._generation
         self._fetcher.restart(forget=False)
@@ -327,6 +334,8 @@ class IdTableModel(QAbstractTableModel):
     def _on_source_ids_patched(self, message: IdsPatched) -> None:
         if message.table is not self._table or message.generation != self._generation:
             return
+        if self._shown_generation != self._generation:
+            self._show_incoming()
         if self._held and not (self._only_appends(message) and not self._pending):
             if message.replacement is not None:
                 self._pending.clear()
@@ -343,10 +352,12 @@ class IdTableModel(QAbstractTableModel):
     def _on_source_rows_loaded(self, message: RowsLoaded) -> None:
         if message.table is self._table and message.generation >= self._first_generation:
             self._fetcher.take(message)
+            self._recover()
 
     def _on_source_feed_failed(self, message: FeedFailed) -> None:
         if message.table is self._table and message.generation >= self._first_generation:
             self._fetcher.give_up()
+            self._has_failed = True
             self.failed.emit(message.problem)
 
     def _on_fetcher_wanted(self, ids: tuple[int, ...]) -> None:
@@ -355,6 +366,11 @@ class IdTableModel(QAbstractTableModel):
 
     def _on_fetcher_changed(self, first: int, last: int) -> None:
         self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1))
+
+    def _recover(self) -> None:
+        if self._has_failed:
+            self._has_failed = False
+            self.recovered.emit()
 
     def _set_progress(self, progress: float, complete: bool) -> None:
         if (progress, complete) != (self._progress, self._complete):

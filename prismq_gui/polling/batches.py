@@ -15,25 +15,25 @@ class Batches:
 
     def __init__(self) -> None:
         self._ids = IdList()
-        self._sent_at: float | None = None
-
-    @property
-    def has_told(self) -> bool:
-        """Whether anything was taken yet."""
-        return self._sent_at is not None
+        self._started_at: float | None = None
+        self.has_told = False
+        """Whether any ids were taken yet."""
 
     def add(self, ids: IdSpan) -> None:
         """Take the next ids."""
         self._ids.append(ids)
 
     def is_due(self, now: float) -> bool:
-        """Whether something should be told now (``time.monotonic()`` seconds)."""
-        if self._sent_at is None:
-            return len(self._ids) > 0
-        return now - self._sent_at >= INTERVAL_S
+        """Whether something should be told now (``time.monotonic()`` seconds); progress alone as well."""
+        if self._started_at is None:
+            self._started_at = now
+        if self._ids and not self.has_told:
+            return True
+        return now - self._started_at >= INTERVAL_S
 
     def take(self, now: float) -> Iterator[IdSpan]:
         """Yield what was gathered, at least one span (it may be empty)."""
-        self._sent_at = now
+        self._started_at = now
+        self.has_told = self.has_told or len(self._ids) > 0
         spans, self._ids = self._ids.segments, IdList()
         yield from spans or (range(0),)

@@ -6,6 +6,7 @@ new file. Wishes go down by queued signals, answers come up by signals; nothing 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from prismq_gui.polling.poller import Opened, Opening, Poller
 from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
 from prismq_gui.polling.threads import WorkerThread
 
-END_MS = 1_000
+END_S = 1.0
 
 
 class Engine(QObject):
@@ -146,7 +147,7 @@ class Engine(QObject):
         self._pause_wanted.emit(paused)
 
     def _on_poller_opened(self, opened: Opened) -> None:
-        if self._request is None:
+        if self._request is None or opened.number != self._latest.opening:
             return
         self._path = self._request.path
         self._epoch = opened.epoch
@@ -240,8 +241,9 @@ class Engine(QObject):
         self.blockSignals(True)
         for thread in self._threads:
             thread.ask_to_end()
+        deadline = time.monotonic() + END_S
         for thread in self._threads:
-            thread.end(END_MS)
+            thread.end(deadline)
 
 
 def _refused(what: str, subject: str, advice: str) -> Problem:

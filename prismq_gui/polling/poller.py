@@ -37,8 +37,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file is open, for the first time or anew because it was replaced."""
+    """A file is open, for the first time or anew because it was replaced; ``number`` as in Opening."""
 
+    number: int
     epoch: int
     facts: FileFacts
 
@@ -162,7 +163,7 @@ class Poller(Worker):
         self._figures = Figures()
         self._figures.facts = facts
         self._last_snapshot = None
-        self.opened.emit(Opened(self._epoch, facts))
+        self.opened.emit(Opened(self._opening.number, self._epoch, facts))
         if not self._paused:
             self._tell(LinkState.LIVE, reopened=reopened)
         self._read(self._reader, Change.CHANGED)

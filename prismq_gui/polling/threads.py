@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from PySide6.QtCore import QObject, QThread
+from PySide6.QtCore import QObject, QThread, QTimer
 
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 
@@ -83,13 +84,17 @@ class WorkerThread(QThread):
 
     def run(self) -> None:
         """Run the event loop, then close what the worker opened, in this same thread."""
+        worker = self._worker
         try:
             self.exec()
         finally:
+            for timer in worker.findChildren(QTimer):
+                timer.stop()  # a timer can only be stopped by its own thread
             try:
-                self._worker.close()
+                worker.close()
             except Exception:  # noqa: BLE001 - nobody is left to tell but the log
                 _LOG.exception("a working thread could not close its file")
+            worker.moveToThread(self.thread())  # the window's, which will destroy it
 
     def ask_to_end(self) -> None:
         """Have it end after what it is at; at once where that can be interrupted."""
@@ -97,12 +102,14 @@ class WorkerThread(QThread):
         self._worker.interrupt()
         self.quit()
 
-    def end(self, within_ms: int) -> bool:
-        """Wait until it has ended, interrupting whatever starts meanwhile; return whether it has."""
-        waited_ms = 0
+    def end(self, deadline: float) -> bool:
+        """Wait until it has ended, interrupting whatever starts meanwhile; return whether it has.
+
+        Args:
+            deadline: In ``time.monotonic()`` seconds.
+        """
         while not self.wait(10):
-            waited_ms += 10
-            if waited_ms >= within_ms:
+            if time.monotonic() >= deadline:
                 _UNENDED.append(self)
                 _LOG.error("the thread %s did not end in time", self.objectName())
                 return False
