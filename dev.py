@@ -159,7 +159,7 @@ def interpreter_works(venv: Path) -> bool:
 def make_venv(venv: Path) -> None:
     """Make the environment anew; a broken or foreign one in its place is removed."""
     if venv.exists():
-        say(f"Removing the environment that does not work: {venv}")
+        say(f"Removing an environment that is broken or made for another Python: {venv}")
         shutil.rmtree(venv)
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         offer_packages("Python's venv module", ["python3-venv"], ["python3-libs"])
@@ -377,9 +377,9 @@ def call(command: "list[str]", **extra: str) -> int:
             end_child(process)
 
 
-def end_child(process: "subprocess.Popen[bytes]") -> None:
+def end_child(process: "subprocess.Popen[bytes]", graces_s: "tuple[float, float]" = (3.0, 10.0)) -> None:
     """End a child: the console's Ctrl-C has reached it already; then it is asked, then it is killed."""
-    for grace_s, step in ((3.0, process.terminate), (10.0, process.kill)):
+    for grace_s, step in zip(graces_s, (process.terminate, process.kill)):  # noqa: B905 - strict= is of Python 3.10
         try:
             process.wait(timeout=grace_s)
         except subprocess.TimeoutExpired:
