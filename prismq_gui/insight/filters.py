@@ -114,8 +114,8 @@ def where(
         text_columns, key = _TASK_TEXT_COLUMNS, "id"
         known = aliases or {}
         lists: list[tuple[str, tuple[Name, ...]]] = [
-            ("status", resolved(wanted.statuses, known)),
-            ("type", resolved(wanted.types, known)),
+            ("status", resolved(wanted.statuses, "status", known)),
+            ("type", resolved(wanted.types, "type", known)),
         ]
     else:
         text_columns, key = _LOG_TEXT_COLUMNS, ""
@@ -154,9 +154,10 @@ def _has(name: str, columns: Collection[str] | None) -> bool:
     return columns is None or name in columns
 
 
-def resolved(names: Collection[str], aliases: Aliases) -> tuple[Name, ...]:
-    """Return the cells behind names; a name without an alias is a text."""
-    return tuple(cell for name in names for cell in aliases.get(name, (name,)))
+def resolved(names: Collection[str], column: str, aliases: Aliases) -> tuple[Name, ...]:
+    """Return the cells behind names of a column; a name without an alias is a text."""
+    known = aliases.get(column, {})
+    return tuple(cell for name in names for cell in known.get(name, (name,)))
 
 
 def _one_of(name: str, values: Collection[Name], columns: Collection[str] | None) -> Condition:

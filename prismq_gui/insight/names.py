@@ -23,7 +23,8 @@ class RawText:
 
 
 Name: TypeAlias = "Cell | RawText"
-Aliases: TypeAlias = Mapping[str, tuple[Name, ...]]
+Aliases: TypeAlias = Mapping[str, Mapping[str, tuple[Name, ...]]]
+"""By column, then by name: the cells behind a name that is not simply one text."""
 
 
 def bound(name: Name) -> tuple[str, Cell]:

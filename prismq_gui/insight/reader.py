@@ -174,7 +174,7 @@ class QueueReader:
                     if error.problem.kind is not ProblemKind.TOO_SLOW:
                         raise
                     self._aliases[column] = {}
-        return {**self._aliases.get("type", {}), **self._aliases.get("status", {})}
+        return self._aliases
 
     def count(self, status: str) -> int:
         """Return how many tasks have a status, in one short statement."""
