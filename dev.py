@@ -31,36 +31,18 @@ ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
 MINIMUM = (3, 10)
 DEMO_SECONDS = 20.0
-# Which Debian and Fedora package brings a shared library that Qt needs.
-QT_LIBRARIES = {
-    "libEGL.so.1": ("libegl1", "libglvnd-egl"),
-    "libGL.so.1": ("libgl1", "libglvnd-glx"),
-    "libxkbcommon.so.0": ("libxkbcommon0", "libxkbcommon"),
-    "libdbus-1.so.3": ("libdbus-1-3", "dbus-libs"),
-    "libfontconfig.so.1": ("libfontconfig1", "fontconfig"),
-    "libfreetype.so.6": ("libfreetype6", "freetype"),
-    "libglib-2.0.so.0": ("libglib2.0-0", "glib2"),
-    "libgthread-2.0.so.0": ("libglib2.0-0", "glib2"),
-    "libz.so.1": ("zlib1g", "zlib"),
-}
-XCB_LIBRARIES = {
-    "libX11.so.6": ("libx11-6", "libX11"),
-    "libX11-xcb.so.1": ("libx11-xcb1", "libX11-xcb"),
-    "libxcb.so.1": ("libxcb1", "libxcb"),
-    "libxcb-cursor.so.0": ("libxcb-cursor0", "xcb-util-cursor"),
-    "libxcb-icccm.so.4": ("libxcb-icccm4", "xcb-util-wm"),
-    "libxcb-image.so.0": ("libxcb-image0", "xcb-util-image"),
-    "libxcb-keysyms.so.1": ("libxcb-keysyms1", "xcb-util-keysyms"),
-    "libxcb-randr.so.0": ("libxcb-randr0", "libxcb"),
-    "libxcb-render-util.so.0": ("libxcb-render-util0", "xcb-util-renderutil"),
-    "libxcb-shape.so.0": ("libxcb-shape0", "libxcb"),
-    "libxcb-shm.so.0": ("libxcb-shm0", "libxcb"),
-    "libxcb-sync.so.1": ("libxcb-sync1", "libxcb"),
-    "libxcb-xfixes.so.0": ("libxcb-xfixes0", "libxcb"),
-    "libxcb-xkb.so.1": ("libxcb-xkb1", "libxcb"),
-    "libxkbcommon-x11.so.0": ("libxkbcommon-x11-0", "libxkbcommon-x11"),
-}
-FONT_PACKAGES = ("fonts-dejavu-core", "dejavu-sans-fonts")
+# Shared libraries of the system that Qt needs, off screen and on an X display.
+QT_LIBRARIES = (
+    "libEGL.so.1", "libGL.so.1", "libxkbcommon.so.0", "libdbus-1.so.3", "libfontconfig.so.1", "libfreetype.so.6",
+    "libglib-2.0.so.0", "libgthread-2.0.so.0", "libz.so.1",
+)  # fmt: skip
+XCB_LIBRARIES = (
+    "libX11.so.6", "libX11-xcb.so.1", "libxcb.so.1", "libxcb-cursor.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0",
+    "libxcb-keysyms.so.1", "libxcb-randr.so.0", "libxcb-render-util.so.0", "libxcb-shape.so.0", "libxcb-shm.so.0",
+    "libxcb-sync.so.1", "libxcb-xfixes.so.0", "libxcb-xkb.so.1", "libxkbcommon-x11.so.0",
+)  # fmt: skip
+# Debian names the package of a library after it, but for these.
+DEBIAN_NAMES = {"libglib-2.0.so.0": "libglib2.0-0", "libgthread-2.0.so.0": "libglib2.0-0", "libz.so.1": "zlib1g"}
 NETWORK_SIGNS = (
     "NewConnectionError", "Failed to establish a new connection", "Temporary failure in name resolution",
     "getaddrinfo failed", "Name or service not known", "Network is unreachable", "Connection refused",
@@ -310,21 +292,24 @@ def ensure_qt(python: Path) -> None:
     if trouble:
         raise DevError(f"Qt does not start. It says:\n{trouble}")
     if sys.platform.startswith("linux") and not has_fonts():
-        offer_packages("a font", [FONT_PACKAGES[0]], [FONT_PACKAGES[1]])
+        offer_packages("a font", ["fonts-dejavu-core"], ["dejavu-sans-fonts"])
     if can_write(mark.parent):
         mark.touch()
 
 
-def report_libraries(python: Path, trouble: str, table: "dict[str, tuple[str, str]]") -> None:
-    """Offer the packages of all libraries of the table that don't load, and of the one Qt named."""
+def debian_package(library: str) -> str:
+    """Return Debian's package of a library: libxcb-cursor.so.0 is in libxcb-cursor0, libdbus-1.so.3 in libdbus-1-3."""
+    name, _, version = library.partition(".so.")
+    return DEBIAN_NAMES.get(library, name.lower() + ("-" if name[-1].isdigit() else "") + version.split(".")[0])
+
+
+def report_libraries(python: Path, trouble: str, expected: "tuple[str, ...]") -> None:
+    """Offer the packages of all expected libraries that don't load, and of the one Qt named."""
     named = re.findall(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file", trouble)
-    missing = [library for library in table if library in named or not loads(python, library)]
-    unknown = [library for library in named if library not in table]
-    if unknown:
-        raise DevError(f"Qt needs {', '.join(unknown)}, which is missing here: install the package that holds it.")
+    missing = sorted({*named, *(library for library in expected if not loads(python, library))})
     if missing:
-        packages = [table[library] for library in missing]
-        offer_packages(", ".join(missing) + " (Qt needs it)", [p[0] for p in packages], [p[1] for p in packages])
+        debian = [debian_package(library) for library in missing]
+        offer_packages(", ".join(missing) + " (Qt needs it)", debian, [f"'{name}()(64bit)'" for name in missing])
 
 
 def display_trouble(python: Path) -> str:

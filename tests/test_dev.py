@@ -27,7 +27,8 @@ def dev(tmp_path: Path) -> ModuleType:
 
 def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("dev_under_test", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -176,18 +177,27 @@ def test_missing_libraries_are_named_with_the_packages_that_bring_them(
     dev: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev, "may_install_packages", lambda: False)
-    trouble = "ImportError: libEGL.so.1: cannot open shared object file: No such file or directory"
+    trouble = "ImportError: libodd-3.so.7: cannot open shared object file: No such file or directory"
     with pytest.raises(dev.DevError) as caught:
-        dev.report_libraries(Path(sys.executable), trouble, {"libEGL.so.1": ("libegl1", "libglvnd-egl")})
+        dev.report_libraries(Path(sys.executable), trouble, ("libprismq-none.so.1",))
     text = str(caught.value)
-    assert "libEGL.so.1" in text
-    assert "sudo apt install libegl1" in text
-    assert "sudo dnf install libglvnd-egl" in text
+    assert "libodd-3.so.7, libprismq-none.so.1" in text
+    assert "sudo apt install libodd-3-7 libprismq-none1" in text
+    assert "sudo dnf install 'libodd-3.so.7()(64bit)' 'libprismq-none.so.1()(64bit)'" in text
 
 
-def test_a_library_no_table_knows_is_named_all_the_same(dev: ModuleType) -> None:
-    with pytest.raises(dev.DevError, match=r"libodd\.so\.7"):
-        dev.report_libraries(Path(sys.executable), "libodd.so.7: cannot open shared object file", {})
+@pytest.mark.parametrize(
+    ("library", "package"),
+    [
+        ("libEGL.so.1", "libegl1"),
+        ("libdbus-1.so.3", "libdbus-1-3"),
+        ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0"),
+        ("libX11-xcb.so.1", "libx11-xcb1"),
+        ("libglib-2.0.so.0", "libglib2.0-0"),
+    ],
+)
+def test_debian_package_of_a_library(dev: ModuleType, library: str, package: str) -> None:
+    assert dev.debian_package(library) == package
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the loader's names are those of Linux")

@@ -9,14 +9,12 @@ import random
 import threading
 import time
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from prismq_gui.demo.orders import Order, OrderBook
 from prismq_gui.demo.work import source_files
 from prismq_gui.queue import QueueBusyError, QueueClient, QueueDatabase
-from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.stdin_watch import stop_when_stdin_closes
 
 FIRST_HEAP: Final = 120
@@ -55,8 +53,7 @@ def _enqueue(client: QueueClient, order: Order) -> None:
     try:
         client.enqueue(
             order.type, order.payload, priority=order.priority, compatibility=order.compatibility,
-            run_after=now_utc() + order.delay if order.delay > timedelta() else None,
-            max_attempts=order.max_attempts, idempotency_key=order.idempotency_key,
+            run_after=order.delay or None, max_attempts=order.max_attempts, idempotency_key=order.idempotency_key,
         )  # fmt: skip
     except QueueBusyError as error:
         # Someone holds the file for seconds (a vacuum): the demo goes on with the next one, and says so in its log.
