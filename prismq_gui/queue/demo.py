@@ -84,10 +84,10 @@ def _work(path: Path) -> None:
 
 def _show(db: QueueDatabase) -> None:
     for row in db.execute("SELECT id, type, status, attempts, error_message FROM task_queue ORDER BY id").fetchall():
-        print(
-            f"task {row['id']}: {row['type']:<9} {row['status']:<12} attempts {row['attempts']}  {row['error_message'] or ''}"
-        )
-        for line in db.execute("SELECT level, message FROM task_logs WHERE task_id = ? ORDER BY log_id", (row["id"],)):
+        error = row["error_message"] or ""
+        print(f"task {row['id']}: {row['type']:<9} {row['status']:<12} attempts {row['attempts']}  {error}")
+        lines = db.execute("SELECT level, message FROM task_logs WHERE task_id = ? ORDER BY log_id", (row["id"],))
+        for line in lines.fetchall():
             print(f"    {line['level']:<8} {line['message']}")
 
 
