@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,9 +30,9 @@ from prismq_gui.queue.transitions import RUNNING, TRANSITIONS, sql_sources
 MAX_CHUNK = 500  # rows a transaction, whatever the pace: longer ones hold workers up
 FIRST_CHUNK = 50  # a slow disk shows itself here, before 500 rows hold the lock for seconds
 HOLD_S = 0.025  # how long a chunk aims to hold the write lock at most
-# SQLite's own busy handler tries again at steps of at most 25 ms in its first tenth of a second: a
-# pause just longer than that step is met by every worker that waits for us.
-PAUSE_S = 0.026
+# A worker that waits for us by SQLite's own busy handler tries again after 1, 3, 8, 18, 33 ms…: a pause
+# of 10 ms, and never shorter than the hold before it, holds at least one of these moments.
+PAUSE_S = 0.010
 
 _SET = {
     # Payload, error and key stay as they are.
@@ -119,7 +119,7 @@ class TaskRun:
             self._adapt(held_s)
             if done < total:
                 writer.shorten_wal()
-                time.sleep(PAUSE_S)
+                time.sleep(max(PAUSE_S, held_s))
 
     def _adapt(self, held_s: float) -> None:
         if held_s > HOLD_S:
@@ -152,7 +152,7 @@ class TaskRun:
         now = now_utc()
         for alike in groups.values():
             changed = self._change_alike(writer, alike, now, chunk)
-            writer.change_many(_LOG, [self._log_line(rows[task_id], now) for task_id in changed])
+            writer.change_many(_LOG, self._log_lines(alike, changed, rows, now))
             chunk.changed += len(changed)
         return chunk
 
@@ -206,17 +206,23 @@ class TaskRun:
             path = str(self._plan.path)
             raise ProblemError(Problem(ProblemKind.FAILED, what, path, "", "Check the file's integrity."))
 
-    def _log_line(self, row: Row, now: datetime) -> tuple[Cell, ...]:
-        task_id, status, attempts, max_attempts, _worker = row
-        was = f"was {plain(status)} after {plain(attempts)} of {plain(max_attempts)} attempts"
-        message = f"{self._verb.logged} by {self._who} ({was})"
-        details = {
-            "operation": self._operation_id,
-            "by": self._who,
-            "action": self._plan.kind.value,
-            "from": {"status": status, "attempts": attempts},
-        }
-        return task_id, utc_text(now), message, json.dumps(details, ensure_ascii=False)
+    def _log_lines(
+        self, alike: _Alike, ids: Sequence[int], rows: dict[int, Row], now: datetime
+    ) -> Iterator[tuple[Cell, ...]]:
+        """Yield a log line a task; each text is made once (made for each task they were half of the hold)."""
+        seen = {"status": alike.status, "attempts": alike.attempts}
+        action = self._plan.kind.value
+        details = json.dumps(
+            {"operation": self._operation_id, "by": self._who, "action": action, "from": seen}, ensure_ascii=False
+        )
+        at = utc_text(now)
+        messages: dict[Cell, str] = {}
+        for task_id in ids:
+            most = rows[task_id][3]
+            if most not in messages:
+                was = f"was {alike.status} after {plain(alike.attempts)} of {plain(most)} attempts"
+                messages[most] = f"{self._verb.logged} by {self._who} ({was})"
+            yield task_id, at, messages[most], details
 
     def _with_truth(self, problem: Problem) -> Problem:
         """Say in a problem what was done before it: chunks are whole, so the count is exact."""
