@@ -8,15 +8,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
-from prismq_gui.queue import HandlerRegistry, QueueWorker, default_db_path
+from prismq_gui.queue import HandlerRegistry, QueueWorker, install_signal_handlers
 from prismq_gui.stdin_watch import stop_when_stdin_closes
 
 ORPHAN_GRACE_S: Final = 5.0
@@ -49,11 +47,11 @@ def run_worker(options: WorkerOptions) -> int:
     """
     registry = load_registry(options.handlers)
     worker = QueueWorker(
-        options.path or default_db_path(), registry, worker_id=options.worker_id,
+        options.path, registry, worker_id=options.worker_id,
         capabilities=read_capabilities(options.capabilities), lease_seconds=options.lease_seconds,
     )  # fmt: skip
     stop = threading.Event()
-    _stop_on_signals(stop)
+    install_signal_handlers(stop)
     if options.until_stdin_closes:
         stop_when_stdin_closes(stop, grace_s=ORPHAN_GRACE_S)
     worker.run(stop)
@@ -95,14 +93,3 @@ def read_capabilities(text: str | None) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise WorkerUsageError("--capabilities must be a JSON object")
     return value
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), on_signal)

@@ -42,20 +42,25 @@ class OrderBook:
         self._number = 0
 
     def stream(self) -> Iterator[Order]:
-        """Yield orders for ever: of each twenty eight are special, and the rest is ordinary work."""
-        special = {
+        """Yield orders for ever: of each forty thirteen are special, and the rest is ordinary work."""
+        special = {  # by place in each forty
             3: self._missing,
             6: self._undecodable,
             8: self._impossible,
-            10: self._endless,
+            10: self._endless,  # seldom: each takes a worker twice for the whole time-out
             12: self._late,
             14: self._unserved,
             16: self._later,
             18: self._nightly,
+            23: self._missing,
+            26: self._undecodable,
+            32: self._late,
+            36: self._later,
+            38: self._nightly,
         }
         while True:
             self._number += 1
-            yield special.get(self._number % 20, self._ordinary)()
+            yield special.get(self._number % 40, self._ordinary)()
 
     def _count(self, path: Path) -> Order:
         return Order("count.text", {"files": [str(path)], "encoding": "utf-8", "format": "text"})

@@ -18,7 +18,7 @@ from prismq_gui.queue import QueueBusyError, QueueClient, QueueDatabase
 from prismq_gui.stdin_watch import stop_when_stdin_closes
 
 FIRST_HEAP: Final = 120
-PER_SECOND: Final = 5.0
+PER_SECOND: Final = 4.0
 LATE_FILE_AFTER_S: Final = 6.0
 # The workers' share: past this lead of enqueued tasks the producer only keeps a slow drip.
 BUSY_PER_SECOND: Final = 0.5
