@@ -178,3 +178,20 @@ def test_many_types_fall_back_to_a_walk(tmp_path):
         assert len(reader.types()) == 200
         assert task_ids(reader, TaskFilter(statuses=("queued",))) == list(range(1_000, 0, -1))
         assert task_ids(reader, TaskFilter(), TaskOrder(TaskColumn.TYPE)) == list(range(1_000, 0, -1))
+
+
+def test_streams_of_unequal_length_are_merged_whole(tmp_path):
+    path = tmp_path / "q.db"
+    rare = {1, 2, 9_000, 19_999}
+    rows = [
+        (each, "rare" if each in rare else f"t{each // 7_000}", "failed" if each % 3 else "queued", 1, *[None] * 4)
+        for each in range(1, 20_001)
+    ]
+    make(path, rows, indexed=True)
+    expected = [row[0] for row in rows if row[2] == "failed"]
+    with reading(path) as reader:
+        wanted = TaskFilter(statuses=("failed",))
+        assert task_ids(reader, wanted, TaskOrder(TaskColumn.ID, False)) == expected
+        assert task_ids(reader, wanted) == expected[::-1]
+        by_type = task_ids(reader, TaskFilter(), TaskOrder(TaskColumn.TYPE, False))
+        assert by_type == sorted(range(1, 20_001), key=lambda each: (rows[each - 1][1], each))
