@@ -24,7 +24,7 @@ from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report
 from prismq_gui.operations.plan import refused_plan, write_refusal
 from prismq_gui.operations.wording import bytes_text
-from prismq_gui.operations.writer import Checkpoint, Identity, QueueWriter, ShouldStop, Stopped
+from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop, Stopped
 
 ROOM_FACTOR = 1.1  # VACUUM writes the whole file into a temporary one, and again into the WAL beside it
 PROGRESS_STEPS = 20_000  # VM steps between two looks at the stop: 1 to 20 ms, with large payloads too
@@ -176,21 +176,12 @@ class VacuumRun:
     ) -> list[tuple[str, str]]:
         size, wal = self._path.stat().st_size, writer.wal_bytes()
         self._tell(on_progress, "Checkpoint")
-        before = self._checkpoint(writer)
+        before = writer.checkpoint().sentence
         self._vacuum(writer, on_progress, should_stop)
         self._rewritten = True
         self._tell(on_progress, "Checkpoint")
-        after = self._checkpoint(writer)
+        after = writer.checkpoint().sentence
         return self._facts(writer, size, wal, before, after)
-
-    def _checkpoint(self, writer: QueueWriter) -> str:
-        """Checkpoint and say how it went; one that readers hold up is no reason against the vacuum."""
-        try:
-            return writer.checkpoint().sentence
-        except READ_ERRORS as error:
-            if "locked" in str(error).lower():
-                return Checkpoint(True, -1, -1).sentence
-            raise
 
     def _vacuum(self, writer: QueueWriter, on_progress: Callable[[Progress], None], should_stop: ShouldStop) -> None:
         def look() -> int:
@@ -208,7 +199,7 @@ class VacuumRun:
         self._tell(on_progress, "Waiting for the write lock")
         writer.connection.set_progress_handler(look, PROGRESS_STEPS)
         try:
-            writer.when_free("VACUUM", should_stop)
+            writer.run_alone("VACUUM", should_stop)
         finally:
             writer.connection.set_progress_handler(None, 0)
 

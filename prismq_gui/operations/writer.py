@@ -24,6 +24,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.operations.wording import plain
+from prismq_gui.queue.write_lock import WriteLock
 
 ShouldStop = Callable[[], bool]
 
@@ -34,6 +35,7 @@ WAL_LIMIT_BYTES = 8 * 1024 * 1024  # 2 x the 1,000 pages at which the queue's ow
 # Between two tries for the lock. With 1 to 8 ms, 100,000 tasks against two writers that hold the lock
 # nearly all the time took 10.6 s, with 0.2 to 2 ms 5.4 s.
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.0005, 0.004
+_LOOK_AT_STOP_S = 0.05
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 _FREE_ACTIONS = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
@@ -88,8 +90,10 @@ class Checkpoint:
         """What it did, in plain words."""
         if self.wal_pages < 0 and self.busy:
             return "another checkpoint is running"
+        if self.busy and self.moved_pages < self.wal_pages:
+            return f"partly done: {self.moved_pages:,} of {self.wal_pages:,} pages, a reader is active"
         if self.busy:
-            return f"partly done: {self.moved_pages:,} of {self.wal_pages:,} pages, a reader or writer is active"
+            return f"all {self.wal_pages:,} pages are moved, but the WAL is in use and was not cut"
         return "done"
 
 
@@ -157,6 +161,7 @@ class QueueWriter:
         self._guarded = guarded
         self._connection: sqlite3.Connection | None = None
         self._checkpoint_above_bytes = WAL_LIMIT_BYTES
+        self._line: WriteLock | None = None
 
     def __enter__(self) -> QueueWriter:
         self.open()
@@ -179,6 +184,8 @@ class QueueWriter:
         except READ_ERRORS as error:
             raise ProblemError(translate(error, self.path, doing="open for writing")) from None
         self._connection = connection
+        line = WriteLock(self.path)
+        self._line = line if line.path.exists() else None
         try:
             connection.text_factory = decode_text
             for pragma in (*_PRAGMAS, *self._settings(facts), "busy_timeout=0"):
@@ -228,10 +235,11 @@ class QueueWriter:
     def close(self) -> None:
         """Close; what was not committed is rolled back. Idempotent."""
         connection, self._connection = self._connection, None
+        line, self._line = self._line, None
         if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.set_progress_handler(None, 0)
             connection.close()
+        if line is not None:
+            line.close()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -270,27 +278,54 @@ class QueueWriter:
             Stopped: While waiting for the lock; nothing was begun.
             ProblemError: BUSY where the lock was not had within 5 s.
         """
-        self.when_free("BEGIN IMMEDIATE", should_stop)
-        try:
-            yield
-            # In WAL mode a commit never waits; with a rollback journal it does, for readers.
-            self.when_free("COMMIT", lambda: False)
-        except BaseException:
-            # SQLite has rolled back by itself after some errors (disk full).
-            if self._connection is not None and self._connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK").close()
-            raise
+        deadline = time.monotonic() + BUSY_DEADLINE_S
+        with self._place_in_line(should_stop, deadline):
+            self._when_free("BEGIN IMMEDIATE", should_stop, deadline)
+            try:
+                yield
+                # In WAL mode a commit never waits; with a rollback journal it does, for readers.
+                self._when_free("COMMIT", lambda: False, time.monotonic() + BUSY_DEADLINE_S)
+            except BaseException:
+                # SQLite has rolled back by itself after some errors (disk full).
+                if self.connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self.connection.execute("ROLLBACK").close()
+                raise
 
-    def when_free(self, sql: str, should_stop: ShouldStop) -> None:
-        """Run a statement, again after 0.5 to 4 ms while another connection holds the lock, for at most 5 s.
+    def run_alone(self, sql: str, should_stop: ShouldStop) -> None:
+        """Run one statement that makes a write transaction of its own (VACUUM) as soon as the lock is free.
 
         Raises:
-            Stopped: While waiting.
-            ProblemError: BUSY past the deadline.
-            sqlite3.Error: Anything else.
+            Stopped: While waiting for the lock.
+            ProblemError: BUSY where the lock was not had within 5 s.
+            sqlite3.Error: The statement's own.
         """
         deadline = time.monotonic() + BUSY_DEADLINE_S
+        with self._place_in_line(should_stop, deadline):
+            self._when_free(sql, should_stop, deadline)
+
+    @contextmanager
+    def _place_in_line(self, should_stop: ShouldStop, deadline: float) -> Iterator[None]:
+        """Hold the advisory lock of the queue's own writers for the block, where they keep one.
+
+        The lock file is theirs to make: none appears beside the file of another program.
+        """
+        line = self._line
+        if line is None:
+            yield
+            return
+        while not line.acquire(_LOOK_AT_STOP_S):
+            if should_stop():
+                raise Stopped
+            if time.monotonic() > deadline:
+                raise ProblemError(busy_problem(self.path))
+        try:
+            yield
+        finally:
+            line.release()
+
+    def _when_free(self, sql: str, should_stop: ShouldStop, deadline: float) -> None:
+        """Run a statement, again after 0.5 to 4 ms while another connection holds the lock, until the deadline."""
         while True:
             try:
                 self.connection.execute(sql).close()
@@ -319,7 +354,14 @@ class QueueWriter:
         """
         self.rows(f"PRAGMA busy_timeout={timeout_ms}")
         try:
-            busy, wal_pages, moved = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+            with self._place_in_line(lambda: False, time.monotonic() + timeout_ms / 1000):
+                busy, wal_pages, moved = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        except ProblemError:  # the line did not move in time
+            return Checkpoint(True, -1, -1)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            return Checkpoint(True, -1, -1)
         finally:
             self.rows("PRAGMA busy_timeout=0")
         return Checkpoint(bool(busy), _int(wal_pages), _int(moved))
@@ -332,12 +374,7 @@ class QueueWriter:
         size = self.wal_bytes()
         if self.autocheckpoint_pages or size <= self._checkpoint_above_bytes:
             return
-        try:
-            busy = self.checkpoint(timeout_ms=20).busy
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            busy = True
+        busy = self.checkpoint(timeout_ms=20).busy
         self._checkpoint_above_bytes = size * 2 if busy else WAL_LIMIT_BYTES
 
 
