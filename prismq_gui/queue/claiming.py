@@ -133,8 +133,9 @@ class Claimer:
         if found is None and clock - self._looked_abroad_at >= RESCUE_INTERVAL_S:
             # Times written with an offset east of UTC come due before their text says so; they are
             # rare, and looking for them walks the ISO times of the next 14 h: only when idle.
-            self._looked_abroad_at = clock
             found = self._claim(worker_id, offers, lease, types, timedelta(hours=14))
+            if found is None:
+                self._looked_abroad_at = clock
         return found
 
     def rescue(self) -> int:

@@ -6,6 +6,7 @@ of tasks' meaning: claiming, retrying and so on stand in their own modules.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sqlite3
 import threading
@@ -45,7 +46,7 @@ class FetchedCursor:
 
     def fetchmany(self, size: int = 1) -> list[Any]:
         """Return up to ``size`` further rows."""
-        return [row for row, _ in zip(self._rows, range(size), strict=False)]
+        return list(itertools.islice(self._rows, size))
 
     def fetchall(self) -> list[Any]:
         """Return all further rows."""

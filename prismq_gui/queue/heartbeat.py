@@ -73,9 +73,13 @@ class Keeper(threading.Thread):
         try:
             beat(db, self._worker_id, self._capabilities)
             if held is not None:
-                settling.renew(db, held[0], self._lease_seconds)
-        except LeaseLost:
-            if held is not None:
-                held[1].set()
+                _renew_or_tell(db, *held, self._lease_seconds)
         except QueueDatabaseError:
-            return  # the next turn tries again; should the lease run out meanwhile, renew() will say so
+            return  # the next turn tries again; should the lease run out meanwhile, the renewal will say so
+
+
+def _renew_or_tell(db: QueueDatabase, task: ClaimedTask, lost: threading.Event, lease_seconds: float) -> None:
+    try:
+        settling.renew(db, task, lease_seconds)
+    except LeaseLost:
+        lost.set()

@@ -1,0 +1,99 @@
+"""What the many-process tests run in processes of their own: ``python -m tests.queue.processes VERB FILE …``.
+
+Each waits for a line on its standard input before it starts, so that all start together, and
+prints its result as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from prismq_gui.queue import Claimer, HandlerRegistry, QueueClient, QueueDatabase, QueueWorker, TaskContext
+
+ROOT = Path(__file__).parents[2]
+
+
+def launch(verb: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start one process; it is ready once it has printed ``ready``."""
+    command = [sys.executable, "-m", "tests.queue.processes", verb, *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+
+
+def run_together(count: int, verb: str, *arguments: object) -> list[object]:
+    """Start so many processes at once and return what each printed."""
+    processes = [launch(verb, *arguments, number) for number in range(count)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results = []
+    for process in processes:
+        output, _ = process.communicate(timeout=100)
+        assert process.returncode == 0
+        results.append(json.loads(output))
+    return results
+
+
+def _initialise(path: str, _number: str) -> object:
+    with QueueDatabase(path) as db:
+        db.initialize_schema()
+        return db.execute("PRAGMA journal_mode").fetchone()[0]
+
+
+def _claim_all(path: str, number: str) -> object:
+    ids = []
+    with QueueDatabase(path) as db:
+        claimer = Claimer(db)
+        while (task := claimer.claim(f"w{number}", lease_seconds=600)) is not None:
+            ids.append(task.id)
+    return ids
+
+
+def _enqueue_same(path: str, _number: str) -> object:
+    with QueueClient(path) as client:
+        results = [client.enqueue("job", idempotency_key=f"key {index}") for index in range(50)]
+    return [[result.task_id, result.created] for result in results]
+
+
+def _churn(path: str, number: str) -> object:
+    with QueueDatabase(path) as db:
+        client, claimer = QueueClient(db), Claimer(db)
+        claimed = 0
+        for index in range(150):
+            client.enqueue("job", {"n": index})
+            claimed += claimer.claim(f"w{number}") is not None
+    return claimed
+
+
+def _hang(path: str, lease_seconds: str) -> object:
+    """Claim the one task and hang in its handler until killed."""
+    registry = HandlerRegistry()
+
+    @registry.task("job")
+    def hang(context: TaskContext) -> None:
+        print("started", flush=True)
+        context.wait(3600)
+
+    return QueueWorker(path, registry, worker_id="victim", lease_seconds=float(lease_seconds)).run_once()
+
+
+VERBS = {
+    "initialise": _initialise,
+    "claim_all": _claim_all,
+    "enqueue_same": _enqueue_same,
+    "churn": _churn,
+    "hang": _hang,
+}
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))
