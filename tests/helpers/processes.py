@@ -1,0 +1,50 @@
+"""Waiting for other processes in tests: on a condition, never for a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    """Look at a condition 20 times a second until it holds; fail the test, naming it, when it never does."""
+    never = threading.Event()
+    for _ in range(int(timeout_s * 20)):
+        if condition():
+            return
+        never.wait(0.05)
+    raise AssertionError(f"did not come true within {timeout_s:g} s: {what}")
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs (one that has ended and waits to be reaped does not)."""
+    if sys.platform == "win32":
+        listed = subprocess.run(["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, check=False).stdout
+        return str(pid).encode() in listed
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (
+        status.exists() and status.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[0] == "Z"
+    )
+
+
+def python_environment(**extra: str) -> dict[str, str]:
+    """The environment of a child that must find this checkout from any folder."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen", **extra}
+
+
+def run_program(*arguments: str, cwd: Path | None = None, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m prismq_gui`` to its end."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "prismq_gui", *arguments], cwd=cwd, env=python_environment(**extra),
+        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=110,
+    )  # fmt: skip
