@@ -60,7 +60,8 @@ def write(path: str, name: str, counters: Any, start: int, stop: Any) -> None:
                 counters[start + BUSY] += 1
                 print(f"{name}: {error}", file=sys.stderr, flush=True)
             counters[start + OPS] += 1
-            counters[start + WORST_US] = max(counters[start + WORST_US], int((time.perf_counter() - before) * 1e6))
+            took_us = int((time.perf_counter() - before) * 1e6)
+            counters[start + WORST_US] = max(counters[start + WORST_US], took_us)
 
 
 def run_round(kind: str, database: Path, seconds: float, counters: Any, writers: int) -> Round:
@@ -86,7 +87,7 @@ def run_round(kind: str, database: Path, seconds: float, counters: Any, writers:
     if window is not None:
         output, _ = window.communicate(timeout=60)
         figures = json.loads(output.splitlines()[-1])
-    return Round(kind, sum(done) / elapsed, wal_bytes, min(done) / max(1, max(done)), figures)
+    return Round(kind, sum(done) / elapsed, wal_bytes, min(done) / (max(done) or 1), figures)
 
 
 def wal_size(database: Path) -> int:
@@ -137,7 +138,7 @@ def describe(one: Round) -> str:
 
 
 def summary(rounds: list[Round]) -> dict[str, Any]:
-    """Ratios round by round (each with its neighbours of the same turn), their median and spread, and the worst gaps."""
+    """Ratios turn by turn (each round with the bare one beside it), their median and spread, and the worst gaps."""
     found: dict[str, Any] = {"rounds": [asdict(one) for one in rounds]}
     by_kind = {kind: [one for one in rounds if one.kind == kind] for kind in KINDS}
     for kind in ("empty", "window"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prismq_gui import __version__
-from tests.helpers.processes import ROOT
+from tests.helpers.processes import ROOT, python_environment
 
 BUILD = """
 import os, sys
@@ -120,3 +121,22 @@ def test_both_commands_are_installed(built: tuple[Path, Path]) -> None:
         entries = archive.read(f"prismq_gui-{__version__}.dist-info/entry_points.txt").decode()
     assert "[console_scripts]\nprismq-gui = prismq_gui.cli:main" in entries
     assert "[gui_scripts]\nprismq-gui-window = prismq_gui.cli:main" in entries
+
+
+def test_readme_example_runs_as_it_stands(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 1
+    for block in blocks:
+        (tmp_path / "example.py").write_text(block, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "example.py"], cwd=tmp_path, env=python_environment(), capture_output=True,
+            encoding="utf-8", check=False,
+        )  # fmt: skip
+        assert done.stdout.strip() == "completed", done.stderr
+
+
+def test_readme_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("http")]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
