@@ -1,8 +1,10 @@
 """Whatever runs, the engine ends within a second and leaves no thread behind."""
 
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 from PySide6.QtCore import QObject, Signal
@@ -11,24 +13,26 @@ from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.polling import threads
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.messages import LinkState, OpenRequest, Table
-from tests.helpers.files import FOREIGN_SCHEMA, make_foreign_queue, run_sql
+from tests.helpers.files import FOREIGN_SCHEMA, make_foreign_queue
 
-# Each row takes some 3 ms to look at, so that one statement over the table takes minutes.
-SLOW_STATUS = "status TEXT AS (CASE WHEN length(hex(zeroblob(1500000))) > 1 THEN 'queued' END)"
+SLOW_STATUS = "status TEXT AS (CASE WHEN length(hex(zeroblob(1 * priority))) > 1 THEN 'queued' END)"
 
 
 @pytest.fixture
 def slow_queue(tmp_path):
-    """A file whose figures take far longer than the reader's deadline of 5 s."""
+    """A file whose figures take far longer than the reader's deadline of 5 s: some 3 ms a row."""
     path = make_foreign_queue(tmp_path / "slow.db")
-    run_sql(path, "DROP TABLE task_queue")
     table = FOREIGN_SCHEMA.split("CREATE TABLE workers", maxsplit=1)[0].strip()
-    run_sql(path, table.replace("status TEXT NOT NULL DEFAULT 'queued'", SLOW_STATUS))
-    run_sql(
-        path,
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
-        "INSERT INTO task_queue (type, payload) SELECT 'x', '{}' FROM n",
-    )
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE task_queue")
+        connection.execute(table.replace("status TEXT NOT NULL DEFAULT 'queued'", SLOW_STATUS))
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) "
+            "INSERT INTO task_queue (type, payload) SELECT 'x', '{}' FROM n"
+        )
+        # Only now, or each insert would take as long.
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, '(1 * priority', '(15000 * priority')")
     return path
 
 
