@@ -7,7 +7,6 @@ WHERE what the plan saw, so that whatever happened since is told and never overw
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.insight.walking import padded
-from prismq_gui.operations.lenient_json import is_malformed_json, lenient_json
+from prismq_gui.operations.lenient_json import is_malformed_json, is_refused_by_python
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report
 from prismq_gui.operations.plan import GONE
 from prismq_gui.operations.targets import ATTEMPTS_SQL, Seen, SkipTally, Targets
@@ -161,7 +160,7 @@ class TaskRun:
         try:
             self._update(writer, alike, now)
         except READ_ERRORS as error:
-            if not is_malformed_json(error):
+            if not (is_malformed_json(error) or is_refused_by_python(error)):
                 raise
         else:
             return alike.ids
@@ -182,11 +181,11 @@ class TaskRun:
                 raise
         else:
             return True
+        writer.let_malformed_json_be()
         try:
-            with lenient_json(writer.connection):
-                self._update(writer, alone, now, mark=" /* lenient JSON */")
-        except sqlite3.OperationalError as error:
-            if is_malformed_json(error) or "user-defined function" in str(error):
+            self._update(writer, alone, now, mark=" /* lenient JSON */")
+        except READ_ERRORS as error:
+            if is_malformed_json(error) or is_refused_by_python(error):
                 return False
             raise
         return True

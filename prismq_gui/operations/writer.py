@@ -23,6 +23,7 @@ from prismq_gui.insight.messages import Cell, FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
+from prismq_gui.operations.lenient_json import LenientJson
 from prismq_gui.operations.wording import plain
 from prismq_gui.queue.write_lock import WriteLock
 
@@ -162,6 +163,7 @@ class QueueWriter:
         self._connection: sqlite3.Connection | None = None
         self._checkpoint_above_bytes = WAL_LIMIT_BYTES
         self._line: WriteLock | None = None
+        self._lenient = LenientJson()
 
     def __enter__(self) -> QueueWriter:
         self.open()
@@ -238,6 +240,7 @@ class QueueWriter:
         line, self._line = self._line, None
         if connection is not None:
             connection.close()
+        self._lenient.close()
         if line is not None:
             line.close()
 
@@ -269,6 +272,10 @@ class QueueWriter:
     def change_many(self, sql: str, params: Iterable[Sequence[Cell]]) -> None:
         """Run a changing statement for each set of parameters; sqlite3's errors pass through."""
         self.connection.executemany(sql, params).close()
+
+    def let_malformed_json_be(self) -> None:
+        """From now on newly worded statements take malformed JSON for NULL instead of failing at it."""
+        self._lenient.install(self.connection)
 
     @contextmanager
     def transaction(self, should_stop: ShouldStop) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from contextlib import closing
 from pathlib import Path
 
@@ -16,13 +17,7 @@ WHO = "ann@desk"
 
 
 def plan_ids(path: Path, kind: OperationKind, *ids: int) -> Plan:
-    return Operator(path, who=WHO).plan(kind, Selected(range(0) if not ids else tuple_span(ids)))
-
-
-def tuple_span(ids: tuple[int, ...]) -> object:
-    from array import array
-
-    return array("q", ids)
+    return Operator(path, who=WHO).plan(kind, Selected(array("q", ids)))
 
 
 def plan_status(path: Path, kind: OperationKind, status: str) -> Plan:
