@@ -1,0 +1,152 @@
+"""Qt's actions, menus and buttons, made from the records.
+
+Owns the QActions and their enabling. Must not know what an action does, nor theme or pages.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolButton, QWidget
+
+from prismq_gui.actions.context import ActionContext
+from prismq_gui.actions.registry import ACTIONS, MENUS, Action, Place
+
+BindIcon = Callable[[QObject, str], None]
+
+
+class ActionSet(QObject):
+    """All actions of one window. GUI thread.
+
+    ``handlers`` has a method for each record; one that is missing is an error at once, not at the first click.
+    """
+
+    def __init__(self, handlers: object, bind_icon: BindIcon, window: QWidget) -> None:
+        super().__init__(window)
+        self._bind_icon = bind_icon
+        self._window = window
+        self._actions: dict[str, QAction] = {}
+        self._menus: dict[str, QMenu] = {}
+        self._reasons: dict[str, str] = {}
+        self._groups: dict[str, QActionGroup] = {}
+        for record in ACTIONS:
+            self._actions[record.id] = self._make(record, getattr(handlers, record.handler_name))
+        self.update(ActionContext())
+
+    def _make(self, record: Action, handler: Callable[..., object]) -> QAction:
+        made = QAction(record.title, self)
+        made.setObjectName(record.id)
+        made.setShortcuts([QKeySequence(keys) for keys in record.shortcuts])
+        made.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        made.setMenuRole(QAction.MenuRole.NoRole)
+        if record.short:
+            made.setIconText(record.short)
+        if record.icon:
+            self._bind_icon(made, record.icon)
+        if record.checkable:
+            made.setCheckable(True)
+            made.triggered.connect(handler)
+        else:
+            made.triggered.connect(lambda _checked: handler())
+        if record.group:
+            group = self._groups.setdefault(record.group, QActionGroup(self))
+            group.addAction(made)
+        self._window.addAction(made)  # its keys work wherever the focus is in the window
+        return made
+
+    def __getitem__(self, id: str) -> QAction:
+        """Return Qt's action of a record."""
+        return self._actions[id]
+
+    # -- enabling
+
+    def update(self, context: ActionContext) -> None:
+        """Switch each action on, or off with the reason as its tooltip."""
+        for record in ACTIONS:
+            reason = record.enabled(context)
+            action = self._actions[record.id]
+            if action.isEnabled() == bool(reason):
+                action.setEnabled(not reason)
+            if self._reasons.get(record.id) != reason:
+                self._reasons[record.id] = reason
+                self._tell(record, action, reason)
+
+    def _tell(self, record: Action, action: QAction, reason: str) -> None:
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        told = f"{record.tooltip} ({keys})" if keys else record.tooltip
+        if reason:
+            told = f"{told}\nOff: {reason}"
+        action.setToolTip(_literal(told))
+        action.setStatusTip(reason or record.tooltip)
+
+    def reason(self, id: str) -> str:
+        """Return why an action is off, '' where it is on."""
+        return self._reasons[id]
+
+    # -- places
+
+    def fill_menu_bar(self, bar: QMenuBar) -> None:
+        """Put all menus into a menu bar."""
+        for place in MENUS:
+            self._fill(self._menu(place.value, bar), place)
+
+    def _menu(self, path: str, bar: QMenuBar) -> QMenu:
+        if path not in self._menus:
+            above, _, title = path.rpartition("/")
+            menu = QMenu(title, bar)
+            menu.setToolTipsVisible(True)
+            if above:
+                self._hang(menu, above)
+            else:
+                bar.addMenu(menu)
+            self._menus[path] = menu
+        return self._menus[path]
+
+    def _hang(self, menu: QMenu, above: str) -> None:
+        """Put a menu into another: the recent files after the two that open one, others at the end."""
+        parent = self._menus[above]
+        if menu.title() == Place.RECENT.value.rpartition("/")[2]:
+            parent.insertMenu(self._actions["close_file"], menu)
+        else:
+            parent.addMenu(menu)
+
+    def menu(self, place: Place) -> QMenu:
+        """Return a menu of the bar."""
+        return self._menus[place.value]
+
+    def menus(self) -> tuple[QMenu, ...]:
+        """Return the menus of the bar and those within them."""
+        return tuple(self._menus.values())
+
+    def context_menu(self, place: Place, parent: QWidget) -> QMenu:
+        """Return a menu of the actions of a place; it deletes itself when closed."""
+        menu = QMenu(parent)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        self._fill(menu, place)
+        return menu
+
+    def _fill(self, menu: QMenu, place: Place) -> None:
+        for record in ACTIONS:
+            if place in record.places:
+                if record.starts_section and menu.actions():
+                    menu.addSeparator()
+                menu.addAction(self._actions[record.id])
+
+    def button(self, id: str, parent: QWidget, *, text: bool = True) -> QToolButton:
+        """Return a button that does an action, with its name beside the icon or the icon alone."""
+        button = QToolButton(parent)
+        button.setDefaultAction(self._actions[id])
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if text else Qt.ToolButtonStyle.ToolButtonIconOnly
+        button.setToolButtonStyle(style)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setAccessibleName(self._actions[id].iconText())
+        return button
+
+
+def _literal(text: str) -> str:
+    """Return a tooltip that shows the text as it is; Qt would take some texts for HTML."""
+    return f'<p style="white-space:pre-wrap">{html.escape(text)}</p>'

@@ -1,0 +1,95 @@
+"""What decides whether an action can be used, and the reasons when it can't.
+
+Owns the rules and their words. Must not know widgets, nor what an action does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prismq_gui.polling.messages import LinkState
+
+NO_FILE = "Open a queue file first."
+_NOT_WRITABLE = {
+    LinkState.CLOSED: NO_FILE,
+    LinkState.OPENING: "The file is being opened.",
+    LinkState.MISSING: "The file is gone; nothing can be changed in it.",
+    LinkState.BROKEN: "The file can't be read at the moment; nothing can be changed in it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """The state of the window as far as actions ask for it. ``page`` is the stable name of the page in view."""
+
+    file_open: bool = False
+    file_chosen: bool = False  # wanted, though it may not be open (any more)
+    link: LinkState = LinkState.CLOSED
+    write_refusal: str = ""
+    page: str = ""
+    selected: int = 0
+    rows: int = 0
+    filter_is_empty: bool = True
+    operation_runs: bool = False
+    recent_files: int = 0
+    has_detail: bool = True
+
+
+def always(_context: ActionContext) -> str:
+    """It can be used at any time."""
+    return ""
+
+
+def needs_file(context: ActionContext) -> str:
+    """A file must be open."""
+    return "" if context.file_open else NO_FILE
+
+
+def needs_chosen_file(context: ActionContext) -> str:
+    """A file must have been asked for, readable or not."""
+    return "" if context.file_chosen else "No file is open."
+
+
+def needs_recent(context: ActionContext) -> str:
+    """Some file must be remembered."""
+    return "" if context.recent_files else "No file is remembered."
+
+
+def needs_rows(context: ActionContext) -> str:
+    """There must be rows in view."""
+    return needs_file(context) or ("" if context.rows else "There are no rows.")
+
+
+def needs_tasks_page(context: ActionContext) -> str:
+    """The tasks must be in view."""
+    return needs_file(context) or ("" if context.page == "tasks" else "Go to the Tasks page first.")
+
+
+def needs_tasks(context: ActionContext) -> str:
+    """The tasks must be in view, and there must be some."""
+    return needs_tasks_page(context) or ("" if context.rows else "There are no tasks.")
+
+
+def may_write(context: ActionContext) -> str:
+    """The file must be writable, and no other operation under way."""
+    if not context.file_open:
+        return NO_FILE
+    if context.link in _NOT_WRITABLE:
+        return _NOT_WRITABLE[context.link]
+    if context.write_refusal:
+        return context.write_refusal
+    return "Another operation is running." if context.operation_runs else ""
+
+
+def may_change_selected(context: ActionContext) -> str:
+    """Tasks must be selected, and the file writable."""
+    refusal = may_write(context) or needs_tasks_page(context)
+    return refusal or ("" if context.selected else "Select tasks first.")
+
+
+def may_change_matching(context: ActionContext) -> str:
+    """A filter must choose the tasks: none at all would mean every task."""
+    refusal = may_write(context) or needs_tasks_page(context)
+    if refusal:
+        return refusal
+    return "Filter the tasks first: without a filter it would be every task." if context.filter_is_empty else ""

@@ -1,0 +1,146 @@
+"""All actions of the program, each told once: what it is called, where it stands, when it can be used.
+
+Owns the records. Must not know widgets: ``handler`` names a method of whoever carries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from prismq_gui.actions.context import (
+    ActionContext,
+    always,
+    may_change_matching,
+    may_change_selected,
+    may_write,
+    needs_chosen_file,
+    needs_file,
+    needs_recent,
+    needs_rows,
+    needs_tasks,
+    needs_tasks_page,
+)
+
+
+class Place(Enum):
+    """Where actions stand; the value is the title, a path of titles for a menu within a menu."""
+
+    FILE = "&File"
+    RECENT = "&File/Open &recent"
+    EDIT = "E&dit"  # Alt+E is the Error tab's
+    TASKS = "&Tasks"
+    VIEW = "&View"
+    THEME = "&View/The&me"
+    HELP = "&Help"
+    TOP_BAR = "top bar"
+    CONTEXT = "context menu of the tasks"
+
+
+MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.VIEW, Place.THEME, Place.HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action.
+
+    ``enabled`` returns '' where it can be used, else the reason why not. ``handler`` is the method that does it
+    (``id`` by default); a checkable one is handed its new state. Actions of one ``group`` exclude each other.
+    ``starts_section`` puts a line above it in menus. ``short`` is its name on a button.
+    """
+
+    id: str
+    title: str
+    tooltip: str
+    places: tuple[Place, ...]
+    icon: str = ""
+    shortcuts: tuple[str, ...] = ()
+    enabled: Callable[[ActionContext], str] = always
+    handler: str = ""
+    dangerous: bool = False
+    checkable: bool = False
+    group: str = ""
+    starts_section: bool = False
+    short: str = ""
+
+    @property
+    def handler_name(self) -> str:
+        """The method that carries it out."""
+        return self.handler or self.id
+
+
+_FILE = (
+    Action("open_file", "&Open…", "Open a queue file", (Place.FILE, Place.TOP_BAR), "folder-open", ("Ctrl+O",),
+           short="Open"),
+    Action("open_read_only", "Open rea&d-only…", "Open a queue file that this window never writes", (Place.FILE,),
+           "lock", ("Ctrl+Shift+O",)),
+    Action("clear_recent", "&Clear this list", "Forget which files were open", (Place.RECENT,), "eraser",
+           enabled=needs_recent, starts_section=True),
+    Action("close_file", "&Close file", "Close the file and show the start page", (Place.FILE,), "x", ("Ctrl+W",),
+           enabled=needs_chosen_file, starts_section=True),
+    Action("vacuum", "&Vacuum…", "Give the file's free space back to the disk, after a preview", (Place.FILE,),
+           "shrink", ("Ctrl+Shift+V",), enabled=may_write, dangerous=True, starts_section=True),
+    Action("quit", "&Quit", "Close the window", (Place.FILE,), "log-out", ("Ctrl+Q",), starts_section=True),
+)  # fmt: skip
+
+_EDIT = (
+    Action("copy", "&Copy", "Copy what is selected as plain text", (Place.EDIT, Place.CONTEXT), "copy", ("Ctrl+C",),
+           enabled=needs_file),
+    Action("select_all", "Select &all", "Select all rows", (Place.EDIT, Place.CONTEXT), "list-checks", ("Ctrl+A",),
+           enabled=needs_rows),
+    Action("find", "&Find", "Go to the search line", (Place.EDIT,), "search", ("Ctrl+F",), enabled=needs_file,
+           starts_section=True),
+    Action("clear_filter", "Clear the f&ilter", "Show all rows again", (Place.EDIT,), "filter", ("Ctrl+Shift+F",),
+           enabled=needs_file),
+)  # fmt: skip
+
+_TASKS = (
+    Action("retry", "&Retry…", "Queue the selected tasks again, after a preview",
+           (Place.TASKS, Place.TOP_BAR, Place.CONTEXT), "rotate-ccw", ("Ctrl+R",), enabled=may_change_selected,
+           starts_section=True, short="Retry"),
+    Action("cancel", "&Cancel…", "Cancel the selected tasks that wait, after a preview",
+           (Place.TASKS, Place.TOP_BAR, Place.CONTEXT), "ban", ("Ctrl+E",), enabled=may_change_selected,
+           dangerous=True, short="Cancel"),
+    Action("retry_matching", "Retry &all matching…", "Queue all tasks that match the filter again, after a preview",
+           (Place.TASKS, Place.CONTEXT), "rotate-ccw", ("Ctrl+Shift+R",), enabled=may_change_matching,
+           starts_section=True),
+    Action("cancel_matching", "Cancel all &matching…",
+           "Cancel all waiting tasks that match the filter, after a preview",
+           (Place.TASKS, Place.CONTEXT), "ban", ("Ctrl+Shift+E",), enabled=may_change_matching, dangerous=True),
+    Action("previous_task", "&Previous task", "Go to the task above", (Place.TASKS,), "chevron-up", ("Alt+Up",),
+           enabled=needs_tasks, starts_section=True),
+    Action("next_task", "&Next task", "Go to the task below", (Place.TASKS,), "chevron-down", ("Alt+Down",),
+           enabled=needs_tasks),
+)  # fmt: skip
+
+_VIEW = (
+    Action("show_tasks", "&Tasks", "Show the tasks", (Place.VIEW,), "list-checks", ("Ctrl+1",), group="page",
+           checkable=True, enabled=needs_file),
+    Action("show_workers", "&Workers", "Show the workers", (Place.VIEW,), "users", ("Ctrl+2",), group="page",
+           checkable=True, enabled=needs_file),
+    Action("show_logs", "&Logs", "Show the log lines of all tasks", (Place.VIEW,), "scroll-text", ("Ctrl+3",),
+           group="page", checkable=True, enabled=needs_file),
+    Action("refresh", "&Refresh", "Read everything anew now", (Place.VIEW, Place.TOP_BAR), "refresh-cw", ("F5",),
+           enabled=needs_chosen_file, starts_section=True, short="Refresh"),
+    Action("set_paused", "&Pause", "Stop to look at the file until you go on", (Place.VIEW,), "pause", ("Ctrl+P",),
+           enabled=needs_chosen_file, checkable=True),
+    Action("toggle_detail", "Task pa&nel", "Show or hide the panel with all of a task", (Place.VIEW,), "panel-right",
+           ("Ctrl+D",), enabled=needs_tasks_page, checkable=True, starts_section=True),
+    Action("theme_system", "As the &system", "Follow the system's light or dark", (Place.THEME,), "settings",
+           group="theme", checkable=True),
+    Action("theme_light", "&Light", "Always light", (Place.THEME,), "sun", group="theme", checkable=True),
+    Action("theme_dark", "&Dark", "Always dark", (Place.THEME,), "moon", group="theme", checkable=True),
+)  # fmt: skip
+
+_HELP = (
+    Action("shortcuts", "&Keyboard shortcuts", "Show all keys", (Place.HELP,), "keyboard", ("F1",)),
+    Action("about", "&About PrismQ", "Versions and licences", (Place.HELP,), "info"),
+)
+
+ACTIONS: tuple[Action, ...] = (*_FILE, *_EDIT, *_TASKS, *_VIEW, *_HELP)
+
+
+def action(id: str) -> Action:
+    """Return the record of an action."""
+    return next(each for each in ACTIONS if each.id == id)

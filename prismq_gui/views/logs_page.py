@@ -1,0 +1,164 @@
+"""The log lines of all tasks: the tail, followed until the person scrolls up.
+
+Owns following and the filter of the lines. Must not know tasks: it tells which one is wanted.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from prismq_gui.insight.filters import LogFilter
+from prismq_gui.models.log_table_model import LogTableModel
+from prismq_gui.polling.engine import Engine
+from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.empty_state import EmptyState
+from prismq_gui.views.filter_bar import LogFilterBar, LogFilterPieces
+from prismq_gui.views.plain_text import label
+from prismq_gui.views.scan_bar import ScanBar
+from prismq_gui.views.status_chips import thousands
+from prismq_gui.views.table_view import BigTableView
+
+
+class LogsPage(QWidget):
+    """All log lines that match, the newest at the bottom. GUI thread. ``task_requested`` carries a task's id."""
+
+    task_requested = Signal(object)
+    state_changed = Signal()
+    recovered = Signal()
+
+    def __init__(self, theme: Theme, engine: Engine, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._following = True
+        self.model = LogTableModel(engine, self)
+        self.filter_bar = LogFilterBar(theme, self)
+        self.follow_button = QToolButton(self)
+        self.rows_label = label("", "muted", self)
+        self.scan_bar = ScanBar(theme, self)
+        self.table = BigTableView(theme, self)
+        self.empty = EmptyState(theme, self)
+        self._stack = QStackedWidget(self)
+        self._set_up()
+        self._lay_out()
+        self._connect()
+
+    def _set_up(self) -> None:
+        self.table.setObjectName("logs")
+        self.table.setAccessibleName("Log lines")
+        self.table.setModel(self.model)
+        self.table.horizontalHeader().setSectionsClickable(False)  # lines stand in the order they were written
+        self.follow_button.setText(" Follow")
+        self.follow_button.setCheckable(True)
+        self.follow_button.setChecked(True)
+        self.follow_button.setToolTip("Stay at the newest line. Scrolling up pauses it.")
+        self.follow_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.follow_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        set_role(self.follow_button, "chip")
+        self._theme.bind_icon(self.follow_button, "chevron-down")
+
+    def _lay_out(self) -> None:
+        space = self._theme.space
+        head = QHBoxLayout()
+        head.setContentsMargins(space(3), space(3), space(3), space(2))
+        head.setSpacing(space(2))
+        head.addWidget(self.filter_bar, 1)
+        head.addWidget(self.rows_label)
+        head.addWidget(self.follow_button)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self.scan_bar)
+        layout.addWidget(self._stack, 1)
+
+    def _connect(self) -> None:
+        self.filter_bar.filter_changed.connect(self._on_filter_changed)
+        self.table.visible_rows_changed.connect(self.model.set_visible_rows)
+        self.table.row_activated.connect(self._on_table_row_activated)
+        self.table.selected_count_changed.connect(lambda _count: self.state_changed.emit())
+        bar = self.table.verticalScrollBar()
+        bar.valueChanged.connect(self._on_bar_value_changed)
+        bar.rangeChanged.connect(self._on_bar_range_changed)
+        self.follow_button.clicked.connect(self.set_following)
+        self.model.progress_changed.connect(self._on_model_progress_changed)
+        self.model.count_changed.connect(self._on_model_count_changed)
+        self.model.recovered.connect(self.recovered)
+        self.empty.action_requested.connect(self.clear_filter)
+
+    # -- following
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the newest line stays in view."""
+        return self._following
+
+    def set_following(self, following: bool) -> None:
+        """Stay at the newest line, or where the reader is."""
+        self._following = following
+        self.follow_button.setChecked(following)
+        if following:
+            self._to_end()
+
+    def _to_end(self) -> None:
+        bar = self.table.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+    def _on_bar_value_changed(self, value: int) -> None:
+        at_end = value >= self.table.verticalScrollBar().maximum()
+        if at_end != self._following:
+            self._following = at_end
+            self.follow_button.setChecked(at_end)
+
+    def _on_bar_range_changed(self, _least: int, most: int) -> None:
+        if self._following:
+            self.table.verticalScrollBar().setValue(most)
+
+    # -- filter
+
+    def filter(self) -> LogFilter:
+        """Return the filter as it is set."""
+        pieces = self.filter_bar.pieces()
+        return LogFilter(pieces.levels, pieces.text)
+
+    def set_filter(self, wanted: LogFilter) -> None:
+        """Set the fields, and ask once."""
+        self.filter_bar.set_pieces(LogFilterPieces(wanted.levels, wanted.text))
+        self._on_filter_changed()
+
+    def clear_filter(self) -> None:
+        """Show all lines."""
+        self.set_filter(LogFilter())
+
+    def _on_filter_changed(self, _what: object = None) -> None:
+        self.model.set_filter(self.filter())
+        self.state_changed.emit()
+
+    # -- what is shown
+
+    def _on_model_progress_changed(self, progress: float, complete: bool) -> None:
+        self.scan_bar.set_progress(progress, complete)
+        self._show_state()
+
+    def _on_model_count_changed(self, _count: int) -> None:
+        self._show_state()
+
+    def _show_state(self) -> None:
+        count = self.model.count
+        self.rows_label.setText(f"{thousands(count)} line{'s' if count != 1 else ''}")
+        if count or not self.model.is_complete:
+            self._stack.setCurrentWidget(self.table)
+        elif self.filter().is_empty:
+            self.empty.show_state("scroll-text", "No log lines", "What workers log about their tasks appears here.")
+            self._stack.setCurrentWidget(self.empty)
+        else:
+            self.empty.show_state("filter", "No lines match", "No log line fits the filter.", "Clear the filter")
+            self._stack.setCurrentWidget(self.empty)
+        self.state_changed.emit()
+
+    def _on_table_row_activated(self, id: object) -> None:
+        line = self.model.line(self.table.row_of(id))
+        if line is not None and isinstance(line.task_id, int):
+            self.task_requested.emit(line.task_id)

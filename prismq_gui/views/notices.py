@@ -1,0 +1,90 @@
+"""Which of several troubles the one banner tells: the first by weight, until its source is well again.
+
+Owns the order and what the person has dismissed. Must not know where a problem comes from.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from PySide6.QtCore import QObject, Signal
+
+from prismq_gui.insight.problems import Problem
+from prismq_gui.theme import Severity
+from prismq_gui.views.banner import Banner
+
+
+class Source(IntEnum):
+    """Who has a problem; the smaller number is told first."""
+
+    PROGRAM = 0
+    LINK = 1
+    OPERATION = 2
+    TASKS = 3
+    LOGS = 4
+
+
+_RETRIED = {Source.LINK, Source.TASKS, Source.LOGS}
+_FILES = {Source.LINK}
+
+
+class Notices(QObject):
+    """Feeds one banner. GUI thread. ``retry_requested`` names the source whose problem was shown."""
+
+    retry_requested = Signal(object)
+
+    def __init__(self, banner: Banner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._banner = banner
+        self._problems: dict[Source, Problem] = {}
+        self._dismissed: dict[Source, Problem] = {}
+        self._shown: Source | None = None
+        banner.dismissed.connect(self._on_banner_dismissed)
+        banner.retry_requested.connect(self._on_banner_retry_requested)
+
+    def tell(self, source: Source, problem: Problem) -> None:
+        """Tell a problem; one that was dismissed stays so until it changes."""
+        if self._problems.get(source) == problem:
+            return
+        self._problems[source] = problem
+        if self._dismissed.get(source) != problem:
+            self._dismissed.pop(source, None)
+        self._show()
+
+    def clear(self, *sources: Source) -> None:
+        """These sources are well again."""
+        if any(source in self._problems for source in sources):
+            for source in sources:
+                self._problems.pop(source, None)
+                self._dismissed.pop(source, None)
+            self._show()
+
+    def message(self, severity: Severity, title: str, text: str = "") -> None:
+        """Tell something that is no problem, unless there is one."""
+        if self.shown_problem is None:
+            self._banner.show_message(severity, title, text)
+
+    @property
+    def shown_problem(self) -> Problem | None:
+        """The problem in the banner."""
+        return self._problems.get(self._shown) if self._shown is not None else None
+
+    def _show(self) -> None:
+        waiting = [source for source in sorted(self._problems) if source not in self._dismissed]
+        self._shown = waiting[0] if waiting else None
+        problem = self.shown_problem
+        if problem is None or self._shown is None:
+            self._banner.dismiss()
+            return
+        self._banner.show_problem(problem, can_retry=self._shown in _RETRIED, can_open=self._shown in _FILES)
+
+    def _on_banner_dismissed(self) -> None:
+        if self._shown is not None:
+            self._dismissed[self._shown] = self._problems[self._shown]
+            if self._shown in (Source.PROGRAM, Source.OPERATION):  # told once
+                self.clear(self._shown)
+            self._show()
+
+    def _on_banner_retry_requested(self) -> None:
+        if self._shown is not None:
+            self.retry_requested.emit(self._shown)

@@ -1,0 +1,307 @@
+"""The tasks: chips, filter, table and the panel of the current one.
+
+Owns which tasks are asked for, and what stands where there are none. Must not change tasks: it tells what is
+selected.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
+from prismq_gui.insight.messages import TaskDetail
+from prismq_gui.insight.states import state_sentence
+from prismq_gui.models.task_table_model import TaskTableModel
+from prismq_gui.operations.messages import Matching, Selected
+from prismq_gui.polling.engine import Engine
+from prismq_gui.polling.messages import FeedFailed, Snapshot, Table
+from prismq_gui.settings import TableLayout
+from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.detail_panel import DetailPanel
+from prismq_gui.views.empty_state import EmptyState
+from prismq_gui.views.filter_bar import FilterBar, TaskFilterPieces
+from prismq_gui.views.plain_text import label
+from prismq_gui.views.scan_bar import ScanBar
+from prismq_gui.views.status_chips import StatusChips, thousands
+from prismq_gui.views.table_view import BigTableView
+
+HIDDEN_AT_FIRST = ("reserved_at_utc", "lease_until_utc", "updated_at_utc", "idempotency_key", "finished_at_utc")
+
+
+class TasksPage(QWidget):
+    """All tasks of the file that match. GUI thread.
+
+    ``state_changed`` tells that selection, filter or number of rows may be new; ``menu_requested`` carries a place on
+    the screen.
+    """
+
+    state_changed = Signal()
+    menu_requested = Signal(QPoint)
+    recovered = Signal()
+    rows_shown = Signal()
+
+    def __init__(self, theme: Theme, engine: Engine, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._engine = engine
+        self._detail_sequence = 0
+        self._wanted_id: object = None
+        self._seen: tuple[int, int] | None = None
+        self.model = TaskTableModel(engine, self)
+        self.chips = StatusChips(theme, self)
+        self.filter_bar = FilterBar(theme, self)
+        self.scan_bar = ScanBar(theme, self)
+        self.table = BigTableView(theme, self)
+        self.detail = DetailPanel(theme, self)
+        self.empty = EmptyState(theme, self)
+        self.held_button = QToolButton(self)
+        self.rows_label = label("", "muted", self)
+        self._stack = QStackedWidget(self)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._set_up()
+        self._lay_out()
+        self._connect()
+
+    def _set_up(self) -> None:
+        self.table.setObjectName("tasks")
+        self.table.setAccessibleName("Tasks")
+        self.table.setModel(self.model)
+        self.table.restore_layout(TableLayout(sort_column="id", sort_descending=True), hidden=HIDDEN_AT_FIRST)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.held_button.hide()
+        self.held_button.setToolTip("Rows stay where they are while you point at them. Click to bring them up to date.")
+        set_role(self.held_button, "chip")
+        self._theme.bind_icon(self.held_button, "refresh-cw", "accent")
+        self.held_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+
+    def _lay_out(self) -> None:
+        space = self._theme.space
+        line = QHBoxLayout()
+        line.setSpacing(space(2))
+        line.addWidget(self.filter_bar, 1)
+        line.addWidget(self.held_button)
+        line.addWidget(self.rows_label)
+        head = QVBoxLayout()
+        head.setContentsMargins(space(3), space(3), space(3), space(2))
+        head.setSpacing(space(2))
+        head.addWidget(self.chips)
+        head.addLayout(line)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
+        self.splitter.addWidget(self._stack)
+        self.splitter.addWidget(self.detail)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setSizes([space(160), space(90)])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self.scan_bar)
+        layout.addWidget(self.splitter, 1)
+
+    def _connect(self) -> None:
+        self.chips.selection_changed.connect(self._on_filter_changed)
+        self.filter_bar.filter_changed.connect(self._on_filter_changed)
+        self.table.horizontalHeader().sortIndicatorChanged.connect(self._on_header_sort_indicator_changed)
+        self.table.visible_rows_changed.connect(self.model.set_visible_rows)
+        self.table.current_id_changed.connect(self._on_table_current_id_changed)
+        self.table.selected_count_changed.connect(self._on_table_selected_count_changed)
+        self.table.row_activated.connect(self._on_table_row_activated)
+        self.table.customContextMenuRequested.connect(self._on_table_context_menu_requested)
+        self.detail.previous_requested.connect(lambda: self.table.step(-1))
+        self.detail.next_requested.connect(lambda: self.table.step(1))
+        self.model.progress_changed.connect(self._on_model_progress_changed)
+        self.model.count_changed.connect(self._on_model_count_changed)
+        self.model.held_changed.connect(self._on_model_held_changed)
+        self.model.recovered.connect(self.recovered)
+        self.model.dataChanged.connect(self._on_model_data_changed)
+        self.held_button.clicked.connect(lambda: self.model.hold(False))
+        self.empty.action_requested.connect(self.clear_filter)
+        self._engine.detail_loaded.connect(self._on_engine_detail_loaded)
+        self._engine.feed_failed.connect(self._on_engine_feed_failed)
+
+    # -- what is asked
+
+    def filter(self) -> TaskFilter:
+        """Return the filter as it is set."""
+        pieces = self.filter_bar.pieces()
+        return TaskFilter(self.chips.selected_statuses(), pieces.types, pieces.text)
+
+    def set_filter(self, wanted: TaskFilter) -> None:
+        """Set chips and fields, and ask once."""
+        self.chips.blockSignals(True)
+        self.chips.set_selected_statuses(wanted.statuses)
+        self.chips.blockSignals(False)
+        self.filter_bar.set_pieces(TaskFilterPieces(wanted.types[:1], wanted.text))
+        self._on_filter_changed()
+
+    def clear_filter(self) -> None:
+        """Show all tasks."""
+        self.set_filter(TaskFilter())
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def reveal(self, task_id: int) -> None:
+        """Show one task: in the table where it stands there, else without the filter."""
+        if self.table.select_id(task_id):
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        self._wanted_id = task_id
+        if not self.filter().is_empty:
+            self.clear_filter()
+        self._look_for_wanted()
+
+    def _look_for_wanted(self) -> None:
+        if self._wanted_id is None:
+            return
+        if self.table.select_id(self._wanted_id) or self.model.is_complete:
+            self._wanted_id = None
+
+    def _on_filter_changed(self, _what: object = None) -> None:
+        self.model.set_filter(self.filter())
+        self.state_changed.emit()
+
+    def _on_header_sort_indicator_changed(self, column: int, order: Qt.SortOrder) -> None:
+        self.model.sort(column, order)
+
+    def set_order(self, order: TaskOrder) -> None:
+        """Sort by a column."""
+        self.table.set_sort(order.column.value, order.descending)
+
+    # -- what is selected
+
+    def selected(self) -> Selected:
+        """Return the selected tasks."""
+        return Selected(self.model.ids_of_rows(self.table.selected_ranges()))
+
+    def matching(self) -> Matching:
+        """Return all tasks that match the filter."""
+        return Matching(self.filter())
+
+    # -- what is shown
+
+    def take_snapshot(self, snapshot: Snapshot | None) -> None:
+        """Show the figures of a poll; None where no file is open."""
+        now = time.monotonic()
+        self.chips.set_counts(snapshot.counts if snapshot else (), now)
+        self.filter_bar.set_types(snapshot.types if snapshot else ())
+        seen = (snapshot.epoch, snapshot.data_generation) if snapshot else None
+        if seen != self._seen:
+            self._seen = seen
+            self._ask_detail()
+        self._show_state()
+
+    def tick(self) -> None:
+        """Bring ages up to the moment; once a second."""
+        if self.detail.isVisible():
+            self.detail.tick(_now())
+
+    def _on_model_progress_changed(self, progress: float, complete: bool) -> None:
+        self.scan_bar.set_progress(progress, complete)
+        self._look_for_wanted()
+        self._show_state()
+        if complete and not self.model.count:
+            self.rows_shown.emit()
+
+    def _on_model_count_changed(self, _count: int) -> None:
+        self._look_for_wanted()
+        self._show_state()
+
+    def _on_model_data_changed(self) -> None:
+        self.rows_shown.emit()
+
+    def _on_model_held_changed(self, count: int) -> None:
+        self.held_button.setText(f" {thousands(count)} change{'s' if count != 1 else ''} waiting")
+        self.held_button.setVisible(count > 0)
+
+    def _show_state(self) -> None:
+        count, selected = self.model.count, self.table.selected_count()
+        words = f"{thousands(count)} task{'s' if count != 1 else ''}"
+        if not self.model.is_complete:
+            words += " so far"
+        self.rows_label.setText(f"{words}, {thousands(selected)} selected" if selected > 1 else words)
+        if count or not self.model.is_complete:
+            self._stack.setCurrentWidget(self.table)
+        else:
+            self._show_empty()
+        self.state_changed.emit()
+
+    def _show_empty(self) -> None:
+        if self.filter().is_empty:
+            text = "Tasks appear here as soon as a program enqueues one."
+            self.empty.show_state("inbox", "The queue is empty", text)
+        else:
+            text = "No task of this file fits the filter."
+            self.empty.show_state("filter", "No tasks match", text, "Clear the filter")
+        self._stack.setCurrentWidget(self.empty)
+
+    # -- the panel
+
+    def set_detail_shown(self, shown: bool) -> None:
+        """Show or hide the panel."""
+        self.detail.setVisible(shown)
+        self._ask_detail()
+
+    def _on_table_current_id_changed(self, _id: object) -> None:
+        self._ask_detail()
+
+    def _ask_detail(self) -> None:
+        wanted = self.table.current_id
+        if self.detail.isHidden():
+            return
+        if not isinstance(wanted, int):
+            self._detail_sequence += 1
+            self.detail.clear()
+            return
+        self._detail_sequence += 1
+        self.detail.show_loading(wanted)
+        self._engine.request_detail(self._detail_sequence, wanted)
+
+    def _on_engine_detail_loaded(self, sequence: int, found: TaskDetail | None) -> None:
+        wanted = self.table.current_id
+        if sequence != self._detail_sequence or not isinstance(wanted, int):
+            return
+        if found is None:
+            self.detail.show_gone(wanted)
+            return
+        now = _now()
+        self.detail.show_detail(found, state_sentence(found.row, now, found.worker), now)
+
+    def _on_engine_feed_failed(self, failure: FeedFailed) -> None:
+        wanted = self.detail.task_id
+        if failure.table is Table.TASKS and isinstance(wanted, int) and not self.detail.is_showing_task:
+            self.detail.show_problem(wanted, failure.problem.sentence())
+
+    # -- keys and mouse
+
+    def _on_table_selected_count_changed(self, _count: int) -> None:
+        self._show_state()
+
+    def _on_table_row_activated(self, _id: object) -> None:
+        self.detail.show()
+        self._ask_detail()
+        self.state_changed.emit()
+
+    def _on_table_context_menu_requested(self, position: QPoint) -> None:
+        self.menu_requested.emit(self.table.viewport().mapToGlobal(position))
+
+    def order_name(self) -> TaskColumn:
+        """Return the column the tasks are sorted by."""
+        return self.model.order.column
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(tzinfo=None)
