@@ -1,0 +1,152 @@
+"""A plan or a report as a tree of plain lines: what, why, and how many.
+
+Owns the words of the lines. Must not plan nor apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+
+from prismq_gui.insight.messages import TaskRow
+from prismq_gui.operations.messages import Plan, Report, Skip
+from prismq_gui.theme import Theme, status_of
+from prismq_gui.views.log_list import cell_text
+from prismq_gui.views.plain_text import one_line, tooltip
+
+MAX_LINE = 300
+Line = tuple[str, str]  # what, and how many
+
+
+class PlanLines(QTreeWidget):
+    """Sections of lines with a figure at the right. GUI thread."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setColumnCount(2)
+        self.setHeaderHidden(True)
+        self.setUniformRowHeights(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(theme.space(3))
+        self.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Show groups, reasons, examples and figures of a plan."""
+        self.clear()
+        groups = [(f"{_text(group.status)}  ·  {_text(group.type)}", f"{group.count:,}") for group in plan.groups]
+        section = self._section("Will be changed", groups)
+        for item, group in zip(_children(section), plan.groups, strict=False):
+            item.setIcon(0, self._theme.status_icon(status_of(group.status)))
+        self._section("Will be left as they are", skip_lines(plan.skips))
+        examples = self._section("The first of them", [example_line(row) for row in plan.sample])
+        for item, row in zip(_children(examples), plan.sample, strict=False):
+            item.setFont(0, self._theme.font("mono"))
+            if row.error_message is not None:
+                item.setToolTip(0, tooltip(cell_text(row.error_message)))
+        self._section("Figures", [(_text(name), _text(value)) for name, value in plan.facts])
+        self.expandAll()
+
+    def show_report(self, report: Report) -> None:
+        """Show what was done, what was not and why."""
+        self.clear()
+        self._section("Left as they were", skip_lines(report.skips))
+        self._section("Figures", report_figures(report))
+        self.expandAll()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no line."""
+        return self.topLevelItemCount() == 0
+
+    def _section(self, title: str, lines: Sequence[Line]) -> QTreeWidgetItem | None:
+        if not lines:
+            return None
+        section = QTreeWidgetItem([title])
+        font = section.font(0)
+        font.setBold(True)
+        section.setFont(0, font)
+        section.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        for what, figure in lines:
+            item = QTreeWidgetItem([what, figure])
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            item.setToolTip(0, tooltip(what))
+            section.addChild(item)
+        self.addTopLevelItem(section)
+        return section
+
+    def lines(self) -> list[str]:
+        """Return the lines as they are shown."""
+        return [f"{item.text(0)}\t{item.text(1)}".rstrip() for item in self._items()]
+
+    def _items(self) -> list[QTreeWidgetItem]:
+        found: list[QTreeWidgetItem] = []
+        for row in range(self.topLevelItemCount()):
+            section = self.topLevelItem(row)
+            if section is not None:
+                found += [section, *_children(section)]
+        return found
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the selected lines as plain text."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            lines = [f"{item.text(0)}\t{item.text(1)}" for item in self.selectedItems()]
+            QGuiApplication.clipboard().setText("\n".join(lines))
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+
+def _children(item: QTreeWidgetItem | None) -> list[QTreeWidgetItem]:
+    return [] if item is None else [item.child(row) for row in range(item.childCount())]
+
+
+def _text(value: object) -> str:
+    return one_line(str(value)[:MAX_LINE])
+
+
+def skip_lines(skips: Sequence[Skip]) -> list[Line]:
+    """Return one line a reason, with the ids it begins with."""
+    lines = []
+    for skip in skips:
+        ids = ", ".join(str(each) for each in skip.sample_ids[:5])
+        more = ", …" if skip.count > len(skip.sample_ids[:5]) else ""
+        what = f"{_text(skip.reason)}  (task {ids}{more})" if ids else _text(skip.reason)
+        lines.append((what, f"{skip.count:,}"))
+    return lines
+
+
+def example_line(row: TaskRow) -> Line:
+    """Return a task on one line."""
+    parts = [f"#{row.id}", cell_text(row.type), cell_text(row.status)]
+    if row.error_message is not None:
+        parts.append(cell_text(row.error_message))
+    return one_line("  ".join(parts)[:MAX_LINE]), f"{cell_text(row.attempts)} / {cell_text(row.max_attempts)}"
+
+
+def report_figures(report: Report) -> list[Line]:
+    """Return the labelled figures of a report."""
+    figures = [(_text(name), _text(value)) for name, value in report.facts]
+    figures.append(("Took", f"{report.elapsed_s:.1f} s"))
+    if report.operation_id:
+        figures.append(("Operation", _text(report.operation_id)))
+    return figures
+
+
+def report_text(report: Report) -> str:
+    """Return a report as plain text for the clipboard."""
+    lines = [report.sentence]
+    if report.problem is not None:
+        lines.append(report.problem.sentence())
+    lines += [f"{figure} {what}" for what, figure in skip_lines(report.skips)]
+    lines.append(f"File: {report.path}")
+    lines += [f"{name}: {value}" for name, value in report_figures(report)]
+    return "\n".join(lines)
