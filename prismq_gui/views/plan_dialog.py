@@ -250,7 +250,7 @@ class PlanDialog(QDialog):
         if self.report is not None:
             QGuiApplication.clipboard().setText(report_text(self.report))
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Swallow a held Enter: the one that opened this dialog must not answer it."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return event.isAutoRepeat() and event.key() in _KEYS

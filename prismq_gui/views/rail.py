@@ -91,11 +91,16 @@ class RailButton(QToolButton):
 
 
 class Rail(QWidget):
-    """All pages. ``page_chosen`` carries a page's name. Ctrl+1 … choose from anywhere in the window. GUI thread."""
+    """All pages. ``page_chosen`` carries a page's name. GUI thread.
+
+    Ctrl+1 … choose from anywhere in the window; with ``own_shortcuts`` False somebody else has those keys.
+    """
 
     page_chosen = Signal(str)
 
-    def __init__(self, theme: Theme, pages: Sequence[RailPage], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, pages: Sequence[RailPage], parent: QWidget | None = None, *, own_shortcuts: bool = True
+    ) -> None:
         super().__init__(parent)
         set_role(self, "rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -114,7 +119,7 @@ class Rail(QWidget):
             self._group.addButton(button)
             self._buttons[page.name] = button
             layout.addWidget(button)
-            if not keys.isEmpty():
+            if own_shortcuts and not keys.isEmpty():
                 shortcut = QShortcut(keys, self)
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
                 shortcut.activated.connect(lambda name=page.name: self._choose(name))

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
+from prismq_gui.insight.filters import MAX_TEXT, TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import TaskDetail
 from prismq_gui.insight.states import state_sentence
 from prismq_gui.models.task_table_model import TaskTableModel
@@ -152,6 +152,11 @@ class TasksPage(QWidget):
     def clear_filter(self) -> None:
         """Show all tasks."""
         self.set_filter(TaskFilter())
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_text(self, text: str) -> None:
+        """Show the tasks of every status and type in which a text stands."""
+        self.set_filter(TaskFilter(text=text[:MAX_TEXT]))
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def reveal(self, task_id: int) -> None:

@@ -1,0 +1,210 @@
+"""What each action does: one method a record of :mod:`prismq_gui.actions.registry`.
+
+Owns nothing; asks the session, the pages and dialogs. Must not decide when an action may be used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QFileDialog, QLineEdit, QPlainTextEdit, QWidget
+
+from prismq_gui.operations.messages import OperationKind, Report, Target
+from prismq_gui.theme import Theme
+from prismq_gui.theme.theme import Mode
+from prismq_gui.views.about_dialog import AboutDialog
+from prismq_gui.views.plan_dialog import PlanDialog
+from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
+from prismq_gui.views.table_view import BigTableView
+
+if TYPE_CHECKING:
+    from prismq_gui.views.main_window import MainWindow
+
+FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
+
+
+class Commands(QObject):
+    """One for a window. GUI thread. ``operation_ended`` carries a Report."""
+
+    operation_ended = Signal(object)
+    theme_chosen = Signal(str)
+
+    def __init__(self, window: MainWindow, theme: Theme) -> None:
+        super().__init__(window)
+        self._window = window
+        self._theme = theme
+        self.plan_dialog: PlanDialog | None = None
+
+    # -- file
+
+    def open_file(self) -> None:
+        """Ask for a file and open it."""
+        self._ask_file("Open a queue file", read_only=False)
+
+    def open_read_only(self) -> None:
+        """Ask for a file and open it without ever writing it."""
+        self._ask_file("Open a queue file read-only", read_only=True)
+
+    def _ask_file(self, title: str, *, read_only: bool) -> None:
+        path = self._window.session.path
+        folder = str(path.parent) if path else ""
+        dialog = QFileDialog(self._window, title, folder, FILE_FILTER)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._window.open_path(Path(name), read_only=read_only))
+        dialog.open()
+
+    def clear_recent(self) -> None:
+        """Forget which files were open."""
+        self._window.clear_recent()
+
+    def close_file(self) -> None:
+        """Show the start page."""
+        self._window.session.close_file()
+        self._window.start_page.focus_first()
+
+    def quit(self) -> None:
+        """Close the window."""
+        self._window.close()
+
+    # -- edit
+
+    def copy(self) -> None:
+        """Copy what is selected where the focus is, else in the page's table."""
+        focus = QApplication.focusWidget()
+        if isinstance(focus, QLineEdit | QPlainTextEdit):
+            focus.copy()
+        elif isinstance(focus, QAbstractItemView) and not isinstance(focus, BigTableView):
+            _press_copy(focus)  # trees copy their lines by the key
+        else:
+            table = focus if isinstance(focus, BigTableView) else self._window.current_table()
+            count = table.copy_selection()
+            self._window.status_line.show_message(f"{count:,} row{'s' if count != 1 else ''} copied")
+
+    def select_all(self) -> None:
+        """Select everything where the focus is, else in the page's table."""
+        focus = QApplication.focusWidget()
+        if isinstance(focus, QLineEdit | QPlainTextEdit | QAbstractItemView):
+            focus.selectAll()
+        else:
+            self._window.current_table().selectAll()
+
+    def find(self) -> None:
+        """Go to the search line of the page; workers have none."""
+        if self._window.page == "logs":
+            self._window.logs_page.filter_bar.focus_search()
+        else:
+            self._window.show_page("tasks")
+            self._window.tasks_page.filter_bar.focus_search()
+
+    def clear_filter(self) -> None:
+        """Show all rows of the page."""
+        page = self._window.logs_page if self._window.page == "logs" else self._window.tasks_page
+        page.clear_filter()
+
+    # -- tasks
+
+    def retry(self) -> None:
+        """Preview a retry of the selected tasks."""
+        self._operate(OperationKind.RETRY, self._window.tasks_page.selected())
+
+    def cancel(self) -> None:
+        """Preview a cancel of the selected tasks."""
+        self._operate(OperationKind.CANCEL, self._window.tasks_page.selected())
+
+    def retry_matching(self) -> None:
+        """Preview a retry of all that match."""
+        self._operate(OperationKind.RETRY, self._window.tasks_page.matching())
+
+    def cancel_matching(self) -> None:
+        """Preview a cancel of all that match."""
+        self._operate(OperationKind.CANCEL, self._window.tasks_page.matching())
+
+    def vacuum(self) -> None:
+        """Preview a vacuum of the file."""
+        self._operate(OperationKind.VACUUM, None)
+
+    def _operate(self, kind: OperationKind, target: Target | None) -> None:
+        if self.plan_dialog is not None:
+            return
+        dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window)
+        self.plan_dialog = dialog
+        dialog.done_with.connect(self._on_dialog_done_with)
+        dialog.finished.connect(self._on_dialog_finished)
+        self._window.update_actions()
+        dialog.start()
+
+    def _on_dialog_done_with(self, report: Report) -> None:
+        self.operation_ended.emit(report)
+
+    def _on_dialog_finished(self, _result: int) -> None:
+        self.plan_dialog = None
+        self._window.update_actions()
+
+    def previous_task(self) -> None:
+        """Go one task up."""
+        self._window.tasks_page.table.step(-1)
+
+    def next_task(self) -> None:
+        """Go one task down."""
+        self._window.tasks_page.table.step(1)
+
+    # -- view
+
+    def show_tasks(self, _checked: bool = True) -> None:
+        """Show the tasks."""
+        self._window.show_page("tasks")
+
+    def show_workers(self, _checked: bool = True) -> None:
+        """Show the workers."""
+        self._window.show_page("workers")
+
+    def show_logs(self, _checked: bool = True) -> None:
+        """Show the log lines."""
+        self._window.show_page("logs")
+
+    def refresh(self) -> None:
+        """Read everything anew."""
+        self._window.session.refresh()
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop to look at the file, or go on."""
+        self._window.session.set_paused(paused)
+
+    def toggle_detail(self, shown: bool) -> None:
+        """Show or hide the panel of a task."""
+        self._window.tasks_page.set_detail_shown(shown)
+
+    def theme_system(self, _checked: bool = True) -> None:
+        """Follow the system."""
+        self._choose_theme("system")
+
+    def theme_light(self, _checked: bool = True) -> None:
+        """Be light."""
+        self._choose_theme("light")
+
+    def theme_dark(self, _checked: bool = True) -> None:
+        """Be dark."""
+        self._choose_theme("dark")
+
+    def _choose_theme(self, mode: Mode) -> None:
+        self._theme.mode = mode
+        self.theme_chosen.emit(mode)
+
+    # -- help
+
+    def shortcuts(self) -> None:
+        """Show all keys."""
+        ShortcutsDialog(self._theme, self._window).open()
+
+    def about(self) -> None:
+        """Show versions and licences."""
+        AboutDialog(self._theme, self._window).open()
+
+
+def _press_copy(widget: QWidget) -> None:
+    press = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    QCoreApplication.sendEvent(widget, press)

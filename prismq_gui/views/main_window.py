@@ -1,0 +1,366 @@
+"""The window: places rail, bars and pages, and hands news from the session to them.
+
+Owns which page is in view and what is remembered. Must not read, nor decide what an action does.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QIcon, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from prismq_gui.actions.build import ActionSet
+from prismq_gui.actions.context import ActionContext
+from prismq_gui.actions.registry import Place
+from prismq_gui.insight.messages import FileFacts
+from prismq_gui.operations.messages import Report
+from prismq_gui.polling.engine import Engine
+from prismq_gui.polling.messages import LinkState, Snapshot, Table
+from prismq_gui.resources import resource_path
+from prismq_gui.settings import Settings, SettingsStore
+from prismq_gui.theme import Severity, Theme
+from prismq_gui.views import memory
+from prismq_gui.views.banner import Banner
+from prismq_gui.views.commands import Commands
+from prismq_gui.views.dropping import dropped_file
+from prismq_gui.views.logs_page import LogsPage
+from prismq_gui.views.notices import Notices
+from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
+from prismq_gui.views.rail import Rail, RailPage
+from prismq_gui.views.session import Session
+from prismq_gui.views.start_page import StartPage
+from prismq_gui.views.status_line import StatusLine
+from prismq_gui.views.table_view import BigTableView
+from prismq_gui.views.tasks_page import TasksPage
+from prismq_gui.views.top_bar import TopBar
+from prismq_gui.views.workers_page import WorkersPage
+
+PAGES = (
+    RailPage("tasks", "Tasks", "list-checks"),
+    RailPage("workers", "Workers", "users"),
+    RailPage("logs", "Logs", "scroll-text"),
+)
+TICK_MS = 1_000
+
+
+class MainWindow(QMainWindow):
+    """The one window of the program. GUI thread.
+
+    ``first_rows_shown`` is told once a file that was opened, when its first rows are painted (or it is known to
+    have none). The engine is ended when the window closes.
+    """
+
+    first_rows_shown = Signal()
+    demo_requested = Signal()
+
+    def __init__(
+        self, theme: Theme, engine: Engine, store: SettingsStore, default_path: Path, settings: Settings
+    ) -> None:
+        super().__init__()
+        self._theme = theme
+        self.engine = engine
+        self._store = store
+        self.settings = settings
+        self._rows_told = True
+        self._is_closed = False
+        self.setWindowIcon(QIcon(str(resource_path("app.png"))))
+        self.setAcceptDrops(True)
+        self.banner = Banner(theme, self)
+        self.notices = Notices(self.banner, self)
+        self.session = Session(engine, self.notices, self)
+        self.commands = Commands(self, theme)
+        self.actions_ = ActionSet(self.commands, theme.bind_icon, self)
+        self.actions_.fill_menu_bar(self.menuBar())
+        self.top_bar = TopBar(theme, self.actions_, self)
+        self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
+        self.tasks_page = TasksPage(theme, engine, self)
+        self.workers_page = WorkersPage(theme, self)
+        self.logs_page = LogsPage(theme, engine, self)
+        self.start_page = StartPage(theme, default_path, self)
+        self.status_line = StatusLine(theme, self)
+        self._pages = {"tasks": self.tasks_page, "workers": self.workers_page, "logs": self.logs_page}
+        self._stack = QStackedWidget(self)
+        self._tick_timer = QTimer(self, interval=TICK_MS)
+        self._lay_out()
+        self._connect()
+        self._restore()
+        self._tick_timer.start()
+
+    def _lay_out(self) -> None:
+        for widget in (*self._pages.values(), self.start_page):
+            self._stack.addWidget(widget)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        for bar in (self.top_bar, self.banner):
+            middle.addWidget(bar)
+        middle.addWidget(self._stack, 1)
+        body = QHBoxLayout()
+        body.setSpacing(0)
+        body.addWidget(self.rail)
+        body.addLayout(middle, 1)
+        whole = QWidget(self)
+        layout = QVBoxLayout(whole)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(body, 1)
+        layout.addWidget(self.status_line)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        session = self.session
+        session.changed.connect(self._on_session_changed)
+        session.opened.connect(self._on_session_opened)
+        session.snapshot_changed.connect(self._on_session_snapshot_changed)
+        self.rail.page_chosen.connect(self.show_page)
+        self.top_bar.pause_clicked.connect(session.set_paused)
+        self.banner.open_requested.connect(self.commands.open_file)
+        self.commands.operation_ended.connect(self._on_commands_operation_ended)
+        self.commands.theme_chosen.connect(self._on_commands_theme_chosen)
+        for page in self._pages.values():
+            page.state_changed.connect(self.update_actions)
+        self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
+        self.tasks_page.recovered.connect(lambda: session.tell_recovered(Table.TASKS))
+        self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
+        self.logs_page.recovered.connect(lambda: session.tell_recovered(Table.LOGS))
+        self.logs_page.task_requested.connect(self.show_task)
+        self.workers_page.worker_requested.connect(self.show_tasks_of)
+        self.start_page.open_requested.connect(self.commands.open_file)
+        self.start_page.path_chosen.connect(self.open_path)
+        self.start_page.demo_requested.connect(self.demo_requested)
+        self._tick_timer.timeout.connect(self._on_tick_timer_timeout)
+
+    def _restore(self) -> None:
+        settings = self.settings
+        memory.restore_geometry(self, settings, self._theme)
+        memory.restore_pages(settings, self.tasks_page, self.logs_page, self.workers_page)
+        self.actions_[f"theme_{settings.theme}"].setChecked(True)
+        self._show_recent()
+        self.show_page(settings.page if settings.page in self._pages else "tasks")
+        self.session.set_paused(settings.paused)
+        self._show_file()
+
+    # -- files
+
+    def open_path(self, path: Path, *, read_only: bool = False) -> None:
+        """Open a file; what is wrong with it is told in the banner."""
+        self._rows_told = False
+        self.session.open(memory.absolute(path), read_only=read_only)
+
+    def clear_recent(self) -> None:
+        """Forget which files were open."""
+        self._keep(self.settings.without_recent())
+        self._show_recent()
+
+    def _show_recent(self) -> None:
+        menu = self.actions_.menu(Place.RECENT)
+        keep = self.actions_["clear_recent"]
+        for old in menu.actions():
+            if old is not keep and not old.isSeparator():
+                menu.removeAction(old)
+                old.deleteLater()
+        paths = self.settings.recent_files
+        for number, text in enumerate(paths, start=1):
+            path = Path(text)
+            key = f"&{number % 10} "
+            entry = QAction(
+                f"{key}{no_mnemonic(one_line(path.name))}  —  {no_mnemonic(one_line(str(path.parent)))}", menu
+            )
+            entry.setToolTip(tooltip(text))
+            entry.triggered.connect(lambda _checked, path=path: self.open_path(path))
+            menu.insertAction(menu.actions()[-1] if number == 1 else keep, entry)
+        self.start_page.show_recent(paths)
+        self.update_actions()
+
+    def _on_session_opened(self, _facts: FileFacts) -> None:
+        path = self.session.path
+        if path is None:
+            return
+        self._keep(replace(self.settings.with_recent(path), last_read_only=self.session.read_only))
+        self._show_recent()
+
+    def _keep(self, settings: Settings) -> None:
+        if settings != self.settings:
+            self.settings = settings
+            self.status_line.show_message(self._store.save(settings))
+
+    # -- what is shown
+
+    @property
+    def page(self) -> str:
+        """The stable name of the page that is chosen."""
+        return self.rail.page
+
+    def show_page(self, name: str) -> None:
+        """Show a page, or the start page where no file is open."""
+        self.rail.set_page(name)
+        self.actions_[f"show_{self.rail.page}"].setChecked(True)
+        self._show_stack()
+        self.update_actions()
+
+    def _show_stack(self) -> None:
+        wanted = self._pages[self.page] if self.session.is_open else self.start_page
+        if self._stack.currentWidget() is not wanted:
+            had_focus = self._stack.isAncestorOf(self.focusWidget()) if self.focusWidget() else True
+            self._stack.setCurrentWidget(wanted)
+            if had_focus:
+                self._focus_page()
+
+    def _focus_page(self) -> None:
+        if self.session.is_open:
+            self.current_table().setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.start_page.focus_first()
+
+    def current_table(self) -> BigTableView:
+        """Return the table of the page that is chosen."""
+        return self._pages[self.page].table
+
+    def show_task(self, task_id: int) -> None:
+        """Show one task on its page."""
+        self.show_page("tasks")
+        self.tasks_page.reveal(task_id)
+
+    def show_tasks_of(self, worker_id: str) -> None:
+        """Show the tasks in which a worker's name stands."""
+        self.show_page("tasks")
+        self.tasks_page.show_text(worker_id)
+
+    def _on_session_changed(self) -> None:
+        self._show_file()
+        self._show_stack()
+        self.update_actions()
+
+    def _show_file(self) -> None:
+        session = self.session
+        name = one_line(session.path.name or str(session.path)) if session.path else ""
+        self.setWindowTitle(f"{name.replace('[*]', '[*][*]')} – PrismQ" if name else "PrismQ")
+        facts = session.facts
+        refusal = facts.write_refusal if facts else ""
+        if session.read_only and not refusal:
+            refusal = "Opened read-only: this window does not write the file."
+        self.top_bar.show_file(session.path, refusal)
+        self.top_bar.show_link(session.link, paused=session.paused)
+        self.status_line.set_facts(facts, session.read_only)
+        self.status_line.set_link(session.link, time.monotonic())
+        self.rail.setEnabled(session.is_open)
+
+    def _on_session_snapshot_changed(self, snapshot: Snapshot | None) -> None:
+        self.tasks_page.take_snapshot(snapshot)
+        self.workers_page.take_snapshot(snapshot)
+        self.status_line.set_counts(snapshot.counts if snapshot else ())
+        self.status_line.set_changed_at(snapshot.changed_at if snapshot else None, time.monotonic())
+        self._show_badges()
+
+    def _show_badges(self) -> None:
+        silent = self.workers_page.silent_count
+        self.rail.set_badge("workers", silent, alarm=silent > 0)
+
+    def _on_tick_timer_timeout(self) -> None:
+        if not self.isVisible():
+            return
+        self.status_line.tick(time.monotonic())
+        self.tasks_page.tick()
+        self.workers_page.tick()
+        self._show_badges()
+
+    def _on_tasks_page_rows_shown(self) -> None:
+        if not self._rows_told and self.session.is_open:
+            self._rows_told = True
+            QTimer.singleShot(0, self.first_rows_shown.emit)  # after the paint that is due
+
+    # -- actions
+
+    def context(self) -> ActionContext:
+        """Return what decides which actions can be used."""
+        session = self.session
+        return ActionContext(
+            file_open=session.is_open,
+            file_chosen=session.path is not None,
+            link=session.link.state if session.path else LinkState.CLOSED,
+            write_refusal=session.facts.write_refusal if session.facts else "",
+            page=self.page,
+            selected=self.tasks_page.table.selected_count(),
+            rows=self.current_table().row_count(),
+            filter_is_empty=self.tasks_page.filter().is_empty,
+            operation_runs=self.commands.plan_dialog is not None,
+            recent_files=len(self.settings.recent_files),
+        )
+
+    def update_actions(self) -> None:
+        """Switch actions on and off, and tick those that are in force."""
+        self.actions_.update(self.context())
+        self.actions_["set_paused"].setChecked(self.session.paused)
+        self.actions_["toggle_detail"].setChecked(not self.tasks_page.detail.isHidden())
+
+    def _on_tasks_page_menu_requested(self, position: object) -> None:
+        self.actions_.context_menu(Place.CONTEXT, self).popup(position)  # type: ignore[arg-type]
+
+    def _on_commands_operation_ended(self, report: Report) -> None:
+        self.status_line.show_message(report.sentence)
+        self.session.refresh()
+
+    def _on_commands_theme_chosen(self, mode: str) -> None:
+        self._keep(replace(self.settings, theme=mode))
+
+    def tell_settings_note(self, note: str) -> None:
+        """Tell that the settings could not be read."""
+        self.notices.message(Severity.WARNING, note)
+
+    # -- events
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take one local file, nothing else."""
+        if dropped_file(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the file that was dropped."""
+        path = dropped_file(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.open_path(path)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Pause while minimised."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._note_visibility()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Go on."""
+        super().showEvent(event)
+        self._note_visibility()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Pause: nobody looks."""
+        super().hideEvent(event)
+        self._note_visibility()
+
+    def _note_visibility(self) -> None:
+        self.session.set_hidden(not self.isVisible() or memory.is_minimised(self))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember, and end what runs."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._tick_timer.stop()
+            self.remember()
+            self.engine.shutdown()
+        super().closeEvent(event)
+
+    def remember(self) -> None:
+        """Write down how the window looks now."""
+        settings = replace(self.settings, page=self.page, paused=self.session.paused)
+        if self.session.path is None:
+            settings = replace(settings, last_file="", last_read_only=False)
+        self._keep(memory.remembered(settings, self, self.tasks_page, self.logs_page, self.workers_page))
+
+
+def capture(window: QWidget, png: Path) -> bool:
+    """Save a picture of a window; return whether it could be written."""
+    png.parent.mkdir(parents=True, exist_ok=True)
+    return window.grab().save(str(png))

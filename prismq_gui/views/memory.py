@@ -1,0 +1,97 @@
+"""What the window remembers from one start to the next: taken from it, and put back.
+
+Owns the mapping between settings and widgets. Must not read or write files: the store does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMainWindow, QSplitter
+
+from prismq_gui.insight.filters import LogFilter, TaskFilter
+from prismq_gui.settings import SavedFilter, Settings, TableLayout
+from prismq_gui.theme import Theme
+from prismq_gui.views.logs_page import LogsPage
+from prismq_gui.views.tasks_page import HIDDEN_AT_FIRST, TasksPage
+from prismq_gui.views.workers_page import WorkersPage
+
+TASKS_SPLITTER = "tasks"
+DETAIL_SPLITTER = "detail"
+HIDDEN_DETAIL = "detail hidden"  # a splitter's name that holds one size: 1 where the panel is hidden
+_AT_FIRST = TableLayout(sort_column="id", sort_descending=True)
+
+
+def restore_geometry(window: QMainWindow, settings: Settings, theme: Theme) -> None:
+    """Put the window where it was; one that would lie off every screen stands where the system puts it."""
+    screen = QGuiApplication.primaryScreen()
+    room = screen.availableGeometry() if screen else None
+    wide, high = theme.space(320), theme.space(200)
+    window.resize(min(wide, room.width()) if room else wide, min(high, room.height()) if room else high)
+    data = _bytes(settings.window_geometry)
+    if data:
+        window.restoreGeometry(data)
+    screens = [each.availableGeometry() for each in QGuiApplication.screens()]
+    if screens and not any(each.intersects(window.frameGeometry()) for each in screens):
+        window.move(screens[0].topLeft())
+
+
+def restore_pages(settings: Settings, tasks: TasksPage, logs: LogsPage, workers: WorkersPage) -> None:
+    """Give the pages their columns, filters, sort and dividers."""
+    saved = settings.layout("tasks")
+    tasks.table.restore_layout(saved if saved.order else _AT_FIRST, hidden=HIDDEN_AT_FIRST)
+    logs.table.restore_layout(settings.layout("logs"))
+    workers.table.restore_layout(settings.layout("workers"))
+    _restore_splitter(tasks.splitter, settings.splitter(TASKS_SPLITTER))
+    tasks.set_detail_shown(settings.splitter(HIDDEN_DETAIL) != (1,))
+    kept = settings.filter
+    tasks.set_filter(TaskFilter(kept.statuses, kept.types, kept.text[:1_000]))
+    logs.set_filter(LogFilter(kept.levels, kept.log_text[:1_000]))
+
+
+def remembered(
+    settings: Settings, window: QMainWindow, tasks: TasksPage, logs: LogsPage, workers: WorkersPage
+) -> Settings:
+    """Return the settings with all that the window shows now."""
+    wanted, lines = tasks.filter(), logs.filter()
+    settings = replace(
+        settings,
+        window_geometry=base64.b64encode(window.saveGeometry().data()).decode("ascii"),
+        filter=SavedFilter(wanted.statuses, wanted.types, wanted.text, lines.levels, lines.text),
+    )
+    for name, table in (("tasks", tasks.table), ("logs", logs.table), ("workers", workers.table)):
+        settings = settings.with_layout(name, table.save_layout())
+    if tasks.detail.isHidden():
+        return settings.with_splitter(HIDDEN_DETAIL, (1,))  # the divider's last place stays as it was
+    settings = settings.with_splitter(HIDDEN_DETAIL, (0,))
+    return settings.with_splitter(TASKS_SPLITTER, tuple(max(0, size) for size in tasks.splitter.sizes()))
+
+
+def absolute(path: Path) -> Path:
+    """Return a path that stays right when the working directory changes; links are kept."""
+    try:
+        return path.absolute()
+    except (OSError, ValueError):
+        return path
+
+
+def _restore_splitter(splitter: QSplitter, sizes: tuple[int, ...]) -> None:
+    if len(sizes) == splitter.count() and any(sizes):
+        splitter.setSizes(list(sizes))
+
+
+def _bytes(text: str) -> QByteArray:
+    try:
+        return QByteArray(base64.b64decode(text.encode("ascii"), validate=True))
+    except (ValueError, binascii.Error):
+        return QByteArray()
+
+
+def is_minimised(window: QMainWindow) -> bool:
+    """Return whether the window is minimised."""
+    return bool(window.windowState() & Qt.WindowState.WindowMinimized)

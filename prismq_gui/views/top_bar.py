@@ -1,0 +1,94 @@
+"""The bar above the pages: which file it is, whether it may be written, and the nearest actions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from prismq_gui.actions.build import ActionSet
+from prismq_gui.actions.registry import ACTIONS, Place
+from prismq_gui.polling.messages import Link, LinkState
+from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.elided_label import ElidedLabel
+from prismq_gui.views.plain_text import label, tooltip
+
+_WORDS = {LinkState.BUSY: "Busy", LinkState.MISSING: "File gone", LinkState.BROKEN: "Not readable"}
+
+
+class TopBar(QWidget):
+    """File name, folder, read-only mark, buttons, Live/Paused. GUI thread."""
+
+    pause_clicked = Signal(bool)
+
+    def __init__(self, theme: Theme, actions: ActionSet, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        set_role(self, "bar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.name_label = ElidedLabel("strong", self)
+        self.folder_label = ElidedLabel("muted", self)
+        self.read_only_icon = QLabel(self)
+        self.read_only_label = label("Read-only", "muted", self)
+        self.live_button = QToolButton(self)
+        self.live_button.setCheckable(True)
+        self.live_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.live_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.live_button.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
+        self.live_button.clicked.connect(self.pause_clicked)
+        set_role(self.live_button, "chip")
+        self._lay_out(actions)
+        theme.changed.connect(self._on_theme_changed)
+        self._on_theme_changed()
+        self.show_file(None)
+        self.show_link(Link(LinkState.CLOSED, 0), paused=False)
+
+    def _lay_out(self, actions: ActionSet) -> None:
+        space = self._theme.space
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(self.name_label)
+        words.addWidget(self.folder_label)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(space(3), space(1.5), space(3), space(1.5))
+        layout.setSpacing(space(1))
+        layout.addLayout(words, 1)
+        layout.addWidget(self.read_only_icon)
+        layout.addWidget(self.read_only_label)
+        layout.addSpacing(space(2))
+        for record in ACTIONS:
+            if Place.TOP_BAR in record.places:
+                button = actions.button(record.id, self)
+                button.setIconSize(QSize(self._theme.icon_size(), self._theme.icon_size()))
+                layout.addWidget(button)
+        layout.addSpacing(space(2))
+        layout.addWidget(self.live_button)
+
+    def show_file(self, path: Path | None, refusal: str = "") -> None:
+        """Show which file it is, and why it can't be written where that is so."""
+        self.name_label.show_text(path.name or str(path) if path else "No file open")
+        self.folder_label.show_text(str(path.parent) if path else "Open a queue file to begin")
+        for widget in (self.read_only_icon, self.read_only_label):
+            widget.setVisible(bool(path and refusal))
+            widget.setToolTip(tooltip(refusal))
+
+    def show_link(self, link: Link, *, paused: bool) -> None:
+        """Show whether the file is being looked at, or why not."""
+        words = "Paused" if paused else _WORDS.get(link.state, "Live")
+        icon, role = ("pause", "muted") if paused else ("play", "success")
+        if words in _WORDS.values():
+            icon, role = "triangle-alert", "warning"
+        self.live_button.setText(f" {words}")
+        self.live_button.setChecked(paused)
+        self.live_button.setEnabled(link.state is not LinkState.CLOSED)
+        self.live_button.setAccessibleName(f"{words}: {'go on' if paused else 'pause'}")
+        self.live_button.setToolTip(
+            "Paused: the file is not looked at. Click to go on (Ctrl+P)."
+            if paused
+            else "The file is looked at again and again. Click to pause (Ctrl+P)."
+        )
+        self._theme.bind_icon(self.live_button, icon, role)
+
+    def _on_theme_changed(self) -> None:
+        self.read_only_icon.setPixmap(self._theme.pixmap("lock", "muted", self._theme.space(3.5), self))
