@@ -150,6 +150,15 @@ class MainWindow(QMainWindow):
         self._rows_told = False
         self.session.open(memory.absolute(path), read_only=read_only)
 
+    def open_first(self, path: Path | None, *, read_only: bool = False) -> None:
+        """Open a file at the start: the one that was named, else the last one, else none."""
+        if path is not None:
+            self.open_path(path, read_only=read_only)
+        elif self.settings.last_file:
+            self.open_path(Path(self.settings.last_file), read_only=read_only or self.settings.last_read_only)
+        else:
+            self._focus_page()
+
     def clear_recent(self) -> None:
         """Forget which files were open."""
         self._keep(self.settings.without_recent())

@@ -1,0 +1,121 @@
+"""The composition root: makes the parts of the window, joins them, and takes them apart again.
+
+Owns their order and lifetime. The only module that knows all rooms.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QEvent, QMessageLogContext, QProcess, QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from prismq_gui import __version__
+from prismq_gui.crash_log import crashes_told, logging_to
+from prismq_gui.models.render import RENDERERS
+from prismq_gui.polling.engine import Engine
+from prismq_gui.queue import default_db_path
+from prismq_gui.settings import SettingsStore, default_folder
+from prismq_gui.theme import Theme
+from prismq_gui.theme.theme import Mode
+from prismq_gui.views.main_window import MainWindow, capture
+
+__all__ = ["capture", "main_window", "run_window"]
+
+_QT_LOG = logging.getLogger("prismq_gui.qt")
+_MODES: dict[str, Mode] = {"system": "system", "light": "light", "dark": "dark"}
+
+
+def run_window(
+    path: Path | None,
+    *,
+    read_only: bool = False,
+    data_dir: Path | None = None,
+    on_shown: Callable[[MainWindow], None] | None = None,
+) -> int:
+    """Show the window until it is closed, and return the exit code.
+
+    Args:
+        path: The file to open; None for the last one.
+        read_only: Whether this window must never write it.
+        data_dir: Folder for settings and log; None for the system's usual one.
+        on_shown: Called once when the window is on screen.
+    """
+    app = _application()
+    folder = data_dir if data_dir is not None else default_folder()
+    with (
+        logging_to(folder / "logs" if folder else None) as log,
+        _qt_messages_logged(),
+        main_window(app, folder, log) as window,
+    ):
+        window.show()
+        window.open_first(path, read_only=read_only)
+        if on_shown is not None:
+            on_shown(window)
+        return app.exec()
+
+
+@contextmanager
+def main_window(app: QApplication, folder: Path | None, log: Path | None = None) -> Iterator[MainWindow]:
+    """Make a window that is not shown yet; on leaving, its threads have ended and nothing of it is left."""
+    store = SettingsStore(folder)
+    loaded = store.load()
+    theme = Theme(app, _MODES[loaded.settings.theme])
+    theme.apply()
+    engine = Engine(RENDERERS)
+    try:
+        window = MainWindow(theme, engine, store, default_db_path(), loaded.settings)
+        try:
+            if loaded.note:
+                window.tell_settings_note(loaded.note)
+            window.demo_requested.connect(start_demo)
+            with crashes_told(lambda kind: window.session.tell_crash(kind, log)):
+                yield window
+        finally:
+            window.close()
+            window.deleteLater()
+    finally:
+        engine.shutdown()
+        engine.deleteLater()
+        theme.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+def _application() -> QApplication:
+    QCoreApplication.setOrganizationName("PrismQ")
+    QCoreApplication.setApplicationName("PrismQ")
+    QCoreApplication.setApplicationVersion(__version__)
+    if sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - of no use elsewhere
+
+        # Else the taskbar shows Python's icon and groups the window with other Python programs.
+        ctypes.windll.shell32.SetCurrentProcessExplicitAppUserModelID("PrismQ.Monitor")
+    existing = QApplication.instance()
+    return existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+
+
+def start_demo() -> None:
+    """Start the demo as a program of its own, so that it lives and ends with its own window."""
+    arguments = ["demo"] if getattr(sys, "frozen", False) else ["-m", "prismq_gui", "demo"]
+    QProcess.startDetached(sys.executable, arguments)
+
+
+@contextmanager
+def _qt_messages_logged() -> Iterator[None]:
+    """Write Qt's warnings into the log, beside where they went before."""
+
+    def handle(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+        level = logging.INFO if kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) else logging.WARNING
+        _QT_LOG.log(level, "%s", message)
+        if before is not None:
+            before(kind, context, message)
+
+    before = qInstallMessageHandler(handle)
+    try:
+        yield
+    finally:
+        qInstallMessageHandler(before)
