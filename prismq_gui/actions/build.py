@@ -43,7 +43,7 @@ class ActionSet(QObject):
         made.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         made.setMenuRole(QAction.MenuRole.NoRole)
         if record.short:
-            made.setIconText(record.short)
+            made.setIconText(f" {record.short}")  # Qt sets the icon too close
         if record.icon:
             self._bind_icon(made, record.icon)
         if record.checkable:
@@ -143,7 +143,7 @@ class ActionSet(QObject):
         style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if text else Qt.ToolButtonStyle.ToolButtonIconOnly
         button.setToolButtonStyle(style)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setAccessibleName(self._actions[id].iconText())
+        button.setAccessibleName(self._actions[id].iconText().strip())
         return button
 
 

@@ -148,6 +148,7 @@ class MainWindow(QMainWindow):
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
         """Open a file; what is wrong with it is told in the banner."""
         self._rows_told = False
+        self.status_line.show_message("")
         self.session.open(memory.absolute(path), read_only=read_only)
 
     def open_first(self, path: Path | None, *, read_only: bool = False) -> None:

@@ -15,16 +15,15 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QSplitter
 
 from prismq_gui.insight.filters import LogFilter, TaskFilter
-from prismq_gui.settings import SavedFilter, Settings, TableLayout
+from prismq_gui.settings import SavedFilter, Settings
 from prismq_gui.theme import Theme
 from prismq_gui.views.logs_page import LogsPage
-from prismq_gui.views.tasks_page import HIDDEN_AT_FIRST, TasksPage
+from prismq_gui.views.tasks_page import LAYOUT_AT_FIRST, TasksPage
 from prismq_gui.views.workers_page import WorkersPage
 
 TASKS_SPLITTER = "tasks"
 DETAIL_SPLITTER = "detail"
 HIDDEN_DETAIL = "detail hidden"  # a splitter's name that holds one size: 1 where the panel is hidden
-_AT_FIRST = TableLayout(sort_column="id", sort_descending=True)
 
 
 def restore_geometry(window: QMainWindow, settings: Settings, theme: Theme) -> None:
@@ -44,7 +43,7 @@ def restore_geometry(window: QMainWindow, settings: Settings, theme: Theme) -> N
 def restore_pages(settings: Settings, tasks: TasksPage, logs: LogsPage, workers: WorkersPage) -> None:
     """Give the pages their columns, filters, sort and dividers."""
     saved = settings.layout("tasks")
-    tasks.table.restore_layout(saved if saved.order else _AT_FIRST, hidden=HIDDEN_AT_FIRST)
+    tasks.table.restore_layout(saved if saved.order else LAYOUT_AT_FIRST)
     logs.table.restore_layout(settings.layout("logs"))
     workers.table.restore_layout(settings.layout("workers"))
     _restore_splitter(tasks.splitter, settings.splitter(TASKS_SPLITTER))

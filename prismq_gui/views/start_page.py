@@ -47,6 +47,7 @@ class StartPage(QWidget):
         self.recent_list.setAccessibleName("Recent files")
         self.recent_list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.recent_list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.recent_list.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
         self._lay_out()
         self.default_button.clicked.connect(lambda: self.path_chosen.emit(self._default_path))
         self.open_button.clicked.connect(self.open_requested)

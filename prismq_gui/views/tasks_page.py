@@ -36,7 +36,13 @@ from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.status_chips import StatusChips, thousands
 from prismq_gui.views.table_view import BigTableView
 
-HIDDEN_AT_FIRST = ("reserved_at_utc", "lease_until_utc", "updated_at_utc", "idempotency_key", "finished_at_utc")
+# What tells why a task is where it is stands at the left; the rest is a scroll or the header's menu away.
+LAYOUT_AT_FIRST = TableLayout(
+    order=("id", "type", "status", "attempts", "error_message", "locked_by", "run_after_utc", "priority"),
+    hidden=("processing_started_utc", "finished_at_utc", "reserved_at_utc", "lease_until_utc", "updated_at_utc",
+            "idempotency_key"),
+    sort_column="id",
+)  # fmt: skip
 
 
 class TasksPage(QWidget):
@@ -77,7 +83,7 @@ class TasksPage(QWidget):
         self.table.setObjectName("tasks")
         self.table.setAccessibleName("Tasks")
         self.table.setModel(self.model)
-        self.table.restore_layout(TableLayout(sort_column="id", sort_descending=True), hidden=HIDDEN_AT_FIRST)
+        self.table.restore_layout(LAYOUT_AT_FIRST)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.held_button.hide()
         self.held_button.setToolTip("Rows stay where they are while you point at them. Click to bring them up to date.")

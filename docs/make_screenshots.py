@@ -1,0 +1,115 @@
+"""Make the pictures of the guide from the real program, on a copy of the sample queue.
+
+Usage: python docs/make_screenshots.py [--out FOLDER] [--size WIDTHxHEIGHT]
+
+Needs a display (on a server: xvfb-run). Writes PNG files named by page and theme. Nothing of the person's is touched:
+settings, log and queue file lie in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from PySide6.QtWidgets import QApplication  # noqa: E402
+
+from prismq_gui.app import capture, main_window  # noqa: E402
+from prismq_gui.insight.filters import TaskFilter  # noqa: E402
+from prismq_gui.theme.theme import Mode  # noqa: E402
+from prismq_gui.views.main_window import MainWindow  # noqa: E402
+from prismq_gui.views.plan_dialog import Step  # noqa: E402
+
+SAMPLE = ROOT / "tests" / "data" / "prismq-sample.db"
+MODES: tuple[Mode, ...] = ("light", "dark")
+WAIT_S = 20.0
+
+
+def wait_until(fulfilled: Callable[[], bool], what: str) -> None:
+    """Let the window work until something is so."""
+    deadline = time.monotonic() + WAIT_S
+    while not fulfilled():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        QApplication.processEvents()
+        time.sleep(0.005)
+    for _ in range(20):  # what was painted a moment ago asks for rows and paints again
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
+    """Bring the window into each state of the guide."""
+    tasks = window.tasks_page
+    yield "start", window
+    window.open_path(SAMPLE_COPY)
+    wait_until(lambda: window.session.snapshot is not None and tasks.model.is_complete, "the tasks were not read")
+    tasks.set_filter(TaskFilter(statuses=("failed",)))
+    wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no failed tasks")
+    tasks.table.selectRow(0)
+    wait_until(lambda: tasks.detail.is_showing_task, "the task was not read")
+    yield "tasks", window
+    window.actions_["retry_matching"].trigger()
+    dialog = window.commands.plan_dialog
+    assert dialog is not None
+    wait_until(lambda: dialog.step is Step.PREVIEW, "no preview")
+    yield "retry", dialog  # type: ignore[misc]
+    dialog.confirm()
+    wait_until(lambda: dialog.step is Step.DONE, "no report")
+    yield "report", dialog  # type: ignore[misc]
+    dialog.reject()
+    tasks.clear_filter()
+    window.show_page("workers")
+    wait_until(lambda: True, "")
+    yield "workers", window
+    window.show_page("logs")
+    wait_until(lambda: window.logs_page.model.is_complete, "no log lines")
+    yield "logs", window
+    window.open_path(SAMPLE_COPY.with_name("missing.db"))
+    wait_until(lambda: not window.banner.isHidden(), "no banner")
+    yield "not-found", window
+
+
+def make(app: QApplication, mode: Mode, out: Path, size: tuple[int, int], data: Path) -> None:
+    """Write the pictures of one theme."""
+    with main_window(app, data) as window:
+        window.commands.theme_light() if mode == "light" else window.commands.theme_dark()
+        window.resize(*size)
+        window.show()
+        for name, shown in scenes(window):
+            wait_until(lambda: True, "")
+            path = out / f"{name}-{mode}.png"
+            if not capture(shown, path):
+                raise OSError(f"could not write {path}")
+            print(path)
+
+
+def main() -> int:
+    """Make all pictures; return the exit code."""
+    global SAMPLE_COPY  # noqa: PLW0603
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--size", default="1280x800")
+    options = parser.parse_args()
+    wide, high = (int(part) for part in options.size.split("x"))
+    app = QApplication(sys.argv[:1])
+    with tempfile.TemporaryDirectory(prefix="PrismQ pictures ") as name:
+        for mode in MODES:
+            folder = Path(name) / mode
+            folder.mkdir()
+            SAMPLE_COPY = Path(shutil.copy(SAMPLE, folder / "queue.db"))
+            make(app, mode, options.out, (wide, high), folder / "settings")
+    return 0
+
+
+SAMPLE_COPY = SAMPLE
+
+if __name__ == "__main__":
+    sys.exit(main())
