@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from prismq_gui import __version__
 from prismq_gui.crash_log import crashes_told, logging_to
+from prismq_gui.garbage import collected_here
 from prismq_gui.models.render import RENDERERS
 from prismq_gui.polling.engine import Engine
 from prismq_gui.queue import default_db_path
@@ -66,8 +67,7 @@ def main_window(app: QApplication, folder: Path | None, log: Path | None = None)
     loaded = store.load()
     theme = Theme(app, _MODES[loaded.settings.theme])
     theme.apply()
-    engine = Engine(RENDERERS)
-    try:
+    with collected_here(), _engine() as engine:
         window = MainWindow(theme, engine, store, default_db_path(), loaded.settings)
         try:
             if loaded.note:
@@ -78,11 +78,19 @@ def main_window(app: QApplication, folder: Path | None, log: Path | None = None)
         finally:
             window.close()
             window.deleteLater()
+    theme.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    """Make an engine whose threads have ended on leaving."""
+    engine = Engine(RENDERERS)
+    try:
+        yield engine
     finally:
         engine.shutdown()
         engine.deleteLater()
-        theme.deleteLater()
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def _application() -> QApplication:

@@ -280,7 +280,7 @@ class MainWindow(QMainWindow):
     def _on_tasks_page_rows_shown(self) -> None:
         if not self._rows_told and self.session.is_open:
             self._rows_told = True
-            QTimer.singleShot(0, self.first_rows_shown.emit)  # after the paint that is due
+            QTimer.singleShot(0, self, self.first_rows_shown.emit)  # after the paint that is due
 
     # -- actions
 
