@@ -60,7 +60,10 @@ def _vacuum_plan(facts: FileFacts, size: int, freed: int, free_pages: int, ident
         f"The file is rewritten without its {free_pages:,} free pages: "
         f"{bytes_text(size)} become about {bytes_text(size - freed)}."
     )
-    warnings = ["Workers that want to write wait until it is done; the larger the file, the longer."]
+    warnings = [
+        "Workers that want to write wait until it is done; the larger the file, the longer.",
+        "It can be stopped while the content is rewritten, no longer while the copy is put back.",
+    ]
     if freed * 10 < size:
         warnings.append(f"Little to gain: {bytes_text(freed)} of {bytes_text(size)} are free.")
     return Plan(
@@ -128,8 +131,9 @@ def _int(cell: object) -> int:
 class VacuumRun:
     """One vacuum; used once, in one thread.
 
-    It can be stopped while SQLite rewrites the content into a temporary file, the long part. Once
-    that copy is put into the WAL SQLite asks no more, and it runs to its end.
+    It can be stopped while SQLite rewrites the content into a temporary file (at 350 MiB within
+    0.05 s). Once that copy is put back SQLite asks no more and nothing can interrupt it: at 350 MiB
+    that part took 2 of 3 s.
     """
 
     def __init__(self, plan: Plan, operation_id: str) -> None:

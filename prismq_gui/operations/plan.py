@@ -23,16 +23,10 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.messages import Matching, OperationKind, Plan, Selected, Target
+from prismq_gui.operations.refusals import FOREIGN_TRIGGERS, access_refusal, read_only_refusal, triggers_refusal
 from prismq_gui.operations.targets import ATTEMPTS_SQL, GroupTally, SkipTally, Targets
 from prismq_gui.operations.wording import VERBS, plain, plan_sentence
-from prismq_gui.operations.writer import (
-    FOREIGN_TRIGGERS,
-    Identity,
-    ShouldStop,
-    access_refusal,
-    read_only_refusal,
-    triggers_refusal,
-)
+from prismq_gui.operations.writer import Identity, ShouldStop
 from prismq_gui.queue.timestamps import now_utc, parse_utc
 from prismq_gui.queue.transitions import TRANSITIONS, Transition, may, refusal
 

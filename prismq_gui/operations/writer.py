@@ -24,7 +24,13 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.operations.lenient_json import LenientJson
-from prismq_gui.operations.wording import plain
+from prismq_gui.operations.refusals import (
+    FOREIGN_TRIGGERS,
+    access_refusal,
+    busy_problem,
+    read_only_refusal,
+    triggers_refusal,
+)
 from prismq_gui.queue.write_lock import WriteLock
 
 ShouldStop = Callable[[], bool]
@@ -48,12 +54,6 @@ _PRAGMAS_WHILE_GUARDED = frozenset({"wal_checkpoint", "busy_timeout"})
 # SQLite's are not); mmap_size is 0 since under mmap a file cut short by another program kills this
 # process. synchronous and wal_autocheckpoint depend on the file and on SQLite: see _settings().
 _PRAGMAS = ("foreign_keys=ON", "mmap_size=0", "cache_size=-20000", "cell_size_check=1")
-
-FOREIGN_TRIGGERS = (
-    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) IN ('task_queue', 'task_logs') "
-    "ORDER BY name LIMIT 1"
-)
-"""Finds a trigger of another program on the tables that operations change."""
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the person's wish
@@ -96,51 +96,6 @@ class Checkpoint:
         if self.busy:
             return f"all {self.wal_pages:,} pages are moved, but the WAL is in use and was not cut"
         return "done"
-
-
-def triggers_refusal(rows: Sequence[Row], path: Path) -> Problem | None:
-    """Return the refusal for what :data:`FOREIGN_TRIGGERS` found, None where it found nothing."""
-    if not rows:
-        return None
-    return Problem(
-        ProblemKind.REFUSED,
-        f"The trigger “{plain(rows[0][0])}” of another program would run at every change",
-        str(path),
-        "Nothing was changed.",
-        "Remove the trigger with the program that made it, or make the change with that program.",
-        "SQLITE_AUTH",
-    )
-
-
-def read_only_refusal(path: Path, reason: str) -> Problem:
-    """Return the refusal for a file that must not or cannot be written."""
-    return Problem(ProblemKind.READ_ONLY, reason.rstrip("."), str(path), "Nothing was changed.", "")
-
-
-def access_refusal(path: Path) -> Problem | None:
-    """Return the refusal where this account may not write the file, None where it seems to be allowed to."""
-    if os.access(path, os.W_OK):
-        return None
-    return Problem(
-        ProblemKind.READ_ONLY,
-        "The file is write-protected for this account",
-        str(path),
-        "Nothing was changed.",
-        "Remove the write protection, or act under the account of the workers.",
-        "SQLITE_READONLY",
-    )
-
-
-def busy_problem(path: Path) -> Problem:
-    """Return the problem for a write lock that others held past the deadline."""
-    return Problem(
-        ProblemKind.BUSY,
-        "Busy, not done",
-        str(path),
-        "Nothing was changed.",
-        f"Try again: other programs held the file for {BUSY_DEADLINE_S:.0f} s.",
-        "SQLITE_BUSY",
-    )
 
 
 def is_busy(error: BaseException) -> bool:
@@ -325,7 +280,7 @@ class QueueWriter:
             if should_stop():
                 raise Stopped
             if time.monotonic() > deadline:
-                raise ProblemError(busy_problem(self.path))
+                raise ProblemError(busy_problem(self.path, BUSY_DEADLINE_S))
         try:
             yield
         finally:
@@ -344,7 +299,7 @@ class QueueWriter:
             if should_stop():
                 raise Stopped
             if time.monotonic() > deadline:
-                raise ProblemError(busy_problem(self.path))
+                raise ProblemError(busy_problem(self.path, BUSY_DEADLINE_S))
             time.sleep(random.uniform(_SHORTEST_WAIT_S, _LONGEST_WAIT_S))  # noqa: S311 - spreads waits, hides nothing
 
     def wal_bytes(self) -> int:
