@@ -80,6 +80,9 @@ class WorkerThread(QThread):
         super().__init__()
         self.setObjectName(name)
         self._worker = worker
+        # Not QObject.thread(): PySide makes its result a child of the asked object, and deletes it with that
+        # one when Python collects a cycle, and then the window's thread is a dangling pointer.
+        self._home = QThread.currentThread()
         worker.moveToThread(self)
 
     def run(self) -> None:
@@ -94,7 +97,7 @@ class WorkerThread(QThread):
                 worker.close()
             except Exception:  # noqa: BLE001 - nobody is left to tell but the log
                 _LOG.exception("a working thread could not close its file")
-            worker.moveToThread(self.thread())  # the window's, which will destroy it
+            worker.moveToThread(self._home)  # which will destroy it
 
     def ask_to_end(self) -> None:
         """Have it end after what it is at; at once where that can be interrupted."""
