@@ -19,7 +19,7 @@ from prismq_gui.queue.handlers import HandlerRegistry, TaskContext
 from prismq_gui.queue.models import Task, TaskLog, Worker
 from prismq_gui.queue.retry import RetryPolicy
 from prismq_gui.queue.schema import PRAGMAS, SCHEMA_STATEMENTS, default_db_path
-from prismq_gui.queue.transitions import TRANSITIONS, Rule, Status, Transition
+from prismq_gui.queue.transitions import TRANSITIONS, Rule, Status, Transition, legal_sources
 from prismq_gui.queue.worker import QueueWorker, install_signal_handlers
 
 __all__ = [
@@ -50,4 +50,5 @@ __all__ = [
     "Worker",
     "default_db_path",
     "install_signal_handlers",
+    "legal_sources",
 ]

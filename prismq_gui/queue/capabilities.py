@@ -41,21 +41,21 @@ def _same(one: object, other: object) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> dict[str, Any] | None:
+def _parse(text: str | bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def _meets_sql(compatibility: object, capabilities: str) -> int:
-    if not isinstance(compatibility, str) or len(compatibility) > 65536:
+    if not isinstance(compatibility, bytes) or len(compatibility) > 65536:
         return 0
     needs, offers = _parse(compatibility), _parse(capabilities)
     return int(needs is not None and meets(needs, offers or {}))
 
 
 def register(connection: sqlite3.Connection) -> None:
-    """Teach a connection ``prismq_meets(compatibility, capabilities)`` → 1 or 0; it never raises."""
+    """Teach a connection ``prismq_meets(compatibility as a blob, capabilities)`` → 1 or 0; it never raises."""
     connection.create_function(SQL_FUNCTION, 2, _meets_sql, deterministic=True)

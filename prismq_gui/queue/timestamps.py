@@ -59,16 +59,20 @@ def sql_normalised(column: str) -> str:
     Other offsets than UTC keep milliseconds (SQLite's date functions have no more). NULL where
     the value isn't text of a known form. ``column`` must be a column name of ours, never data.
     """
+    spaced = f"substr({column}, 1, 10) || ' ' || substr({column}, 12{{}})"
+    digits = "[0-9][0-9]"
     return (
-        f"CASE WHEN typeof({column}) <> 'text' THEN NULL "
-        f"WHEN {column} GLOB '????-??-??[Tt]*+00:00' THEN replace(substr({column}, 1, length({column}) - 6), 'T', ' ') "
-        f"WHEN {column} GLOB '????-??-??[Tt]*[Zz]' THEN replace(substr({column}, 1, length({column}) - 1), 'T', ' ') "
-        f"WHEN {column} GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN strftime('%Y-%m-%d %H:%M:%f', {column}) "
-        f"WHEN {column} GLOB '????-??-??[ Tt]??:??*' THEN replace({column}, 'T', ' ') END"
+        f"CASE WHEN typeof({column}) <> 'text' OR {column} NOT GLOB '????-??-??[ Tt]{digits}:{digits}*' THEN NULL "
+        f"WHEN {column} GLOB '*+00:00' THEN {spaced.format(f', length({column}) - 17')} "
+        f"WHEN {column} GLOB '*[Zz]' THEN {spaced.format(f', length({column}) - 12')} "
+        f"WHEN {column} GLOB '*[+-]{digits}:{digits}' THEN strftime('%Y-%m-%d %H:%M:%f', {spaced.format('')}) "
+        f"WHEN {column} GLOB '*[+-]{digits}{digits}' THEN strftime('%Y-%m-%d %H:%M:%f', "
+        f"{spaced.format(f', length({column}) - 13')} || ':' || substr({column}, -2)) "
+        f"ELSE {spaced.format('')} END"
     )
 
 
-def sql_past(column: str, now: str) -> str:
+def sql_due(column: str, now: str) -> str:
     """Return a condition that is true once the column's moment has come; false for what can't be read.
 
     ``now`` is a parameter's name (``:now``) bound to the written form.

@@ -86,6 +86,11 @@ _STATE_WORDS = {
 }
 
 
+def legal_sources(transition: Transition) -> tuple[str, ...]:
+    """Return the statuses this transition may start from."""
+    return TRANSITIONS[transition].sources
+
+
 def may(transition: Transition, status: object) -> bool:
     """Whether a task of this status may take this transition."""
     return status in TRANSITIONS[transition].sources

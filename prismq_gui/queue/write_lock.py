@@ -80,9 +80,12 @@ class WriteLock:
         return False
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back; harmless where it isn't held."""
         if self._handle is not None:
-            _unlock(self._handle)
+            try:
+                _unlock(self._handle)
+            except OSError:  # Windows, where it wasn't held; should it be held after all, closing ends it
+                self.close()
 
     def close(self) -> None:
         """Close the lock file; it stays on the disk, empty, for the others."""

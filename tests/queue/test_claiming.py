@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -191,14 +192,20 @@ def test_tasks_of_another_program_are_claimed_and_its_other_columns_stay(tmp_pat
     assert run_sql(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_the_seeks_of_a_claim_use_the_index_and_never_sort_the_backlog(db: QueueDatabase) -> None:
+@pytest.mark.parametrize("variant", [*itertools.product([False, True], repeat=3), None])
+def test_the_seeks_of_a_claim_use_the_index_and_never_sort_the_backlog(
+    db: QueueDatabase, variant: tuple[bool, bool, bool] | None
+) -> None:
     from prismq_gui.queue import claiming
     from prismq_gui.queue.capabilities import register
 
     register(db.get_connection())
-    names = ("now", "iso_from", "iso_until", "worker", "capabilities", "lease_until")
-    plan = [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {claiming._CLAIM_ANY}", dict.fromkeys(names, "x"))]
+    names = ("now", "iso_from", "iso_until", "spaced_until", "worker", "capabilities", "lease_until", "types")
+    sql = claiming._claim_sql(*variant) if variant else claiming._DUE_ABROAD
+    plan = [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, "x"))]
     assert not [step for step in plan if step.startswith("SCAN task_queue")]
+    # The one sort is of a priority's two candidates, never of the backlog; and each priority is sought once.
+    assert sum("TEMP B-TREE" in step for step in plan) <= 1
     seeks = [step for step in plan if "run_after_utc" in step]
     assert seeks
     assert all("INDEX ix_task_status_prio_time (status=? AND priority=? AND run_after_utc" in step for step in seeks)

@@ -114,7 +114,7 @@ def test_F9_a_transaction_rolls_back_and_re_raises(db: QueueDatabase, failure: t
 
 
 def test_a_block_that_ends_the_transaction_itself_is_told(db: QueueDatabase) -> None:
-    with pytest.raises(sqlite3.OperationalError), db.transaction() as connection:
+    with pytest.raises(QueueDatabaseError, match="no transaction is active"), db.transaction() as connection:
         connection.execute(INSERT)
         connection.execute("COMMIT")
     assert db.execute("SELECT count(*) FROM task_queue").fetchone()[0] == 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismq_gui.queue.timestamps import now_utc, parse_utc, sql_normalised, sql_past, utc_text
+from prismq_gui.queue.timestamps import now_utc, parse_utc, sql_due, sql_normalised, utc_text
 
 MOMENTS = st.datetimes(min_value=datetime(1000, 1, 2), max_value=datetime(9999, 12, 30))
 
@@ -71,10 +71,10 @@ def test_impossible_times_are_none(value: str) -> None:
 
 def test_a_moment_is_past_exactly_from_its_instant_on() -> None:
     for text in ("2026-11-24 10:00:00.500000", "2026-11-24T10:00:00.500000+00:00", "2026-11-24T12:00:00.500+02:00"):
-        assert ask_sql(sql_past("moment", ":now"), value=text, now="2026-11-24 10:00:00.499999") == 0
-        assert ask_sql(sql_past("moment", ":now"), value=text, now="2026-11-24 10:00:00.500001") == 1
+        assert ask_sql(sql_due("moment", ":now"), value=text, now="2026-11-24 10:00:00.499999") == 0
+        assert ask_sql(sql_due("moment", ":now"), value=text, now="2026-11-24 10:00:00.500001") == 1
     for unreadable in ("soon", 1700000000, None, b"2026-11-24 10:00:00"):
-        assert ask_sql(sql_past("moment", ":now"), value=unreadable, now="2026-11-24 10:00:00.500001") == 0
+        assert ask_sql(sql_due("moment", ":now"), value=unreadable, now="2026-11-24 10:00:00.500001") == 0
 
 
 def test_now_is_naive_utc() -> None:
