@@ -32,8 +32,9 @@ def _cross() -> QPainterPath:
 
 
 def _barred_ring() -> QPainterPath:
-    path = _ring()
-    path.addPath(_lines((0.26, 0.74), (0.74, 0.26)))
+    path = QPainterPath()
+    path.addEllipse(QRectF(0.22, 0.22, 0.56, 0.56))
+    path.addPath(_lines((0.06, 0.94), (0.94, 0.06)))
     return path
 
 

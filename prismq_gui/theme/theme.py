@@ -47,6 +47,7 @@ class Theme(QObject):
         self._bound: list[tuple[QObject, str, str]] = []
         self._palette = LIGHT
         self._applied: tuple[Palette, str] | None = None
+        self._scheme = QGuiApplication.styleHints().colorScheme()
         self._choose_palette()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_hints_color_scheme_changed)
 
@@ -82,16 +83,18 @@ class Theme(QObject):
             self._app.setStyle("Fusion")
         # Also colours the title bar on Windows and macOS; may call us back through the hint's signal.
         QGuiApplication.styleHints().setColorScheme(_SCHEMES[self._mode])
+        self._scheme = QGuiApplication.styleHints().colorScheme()
         self._repaint()
 
-    def _on_hints_color_scheme_changed(self) -> None:
+    def _on_hints_color_scheme_changed(self, scheme: Qt.ColorScheme) -> None:
+        self._scheme = scheme
         if self._applied is not None:
             self._repaint()
 
     def _choose_palette(self) -> None:
         dark = self._mode == "dark"
         if self._mode == "system":
-            dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+            dark = self._scheme == Qt.ColorScheme.Dark
         self._palette = DARK if dark else LIGHT
 
     def _repaint(self) -> None:

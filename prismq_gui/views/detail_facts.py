@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from prismq_gui.insight.messages import Cell, TaskDetail, TaskRow
+from prismq_gui.models.text import cell_text
 from prismq_gui.theme import Theme
 from prismq_gui.views.elided_label import ElidedLabel
-from prismq_gui.views.log_list import cell_text
 from prismq_gui.views.plain_text import label, one_line, tooltip
 from prismq_gui.views.times import ShownTime, duration, relative, shown
 
@@ -50,6 +50,7 @@ class DetailFacts(QWidget):
         self._grid.setHorizontalSpacing(theme.space(3))
         self._grid.setVerticalSpacing(theme.space(1))
         self._grid.setColumnStretch(2, 1)
+        self._titles = {field: title for title, field in _TIMES}
         self._facts = {name: self._fact_line(name) for name in ("Priority", "Attempts", "Worker", "Key", "Labels")}
         self._times = {field: self._time_line(title) for title, field in _TIMES}
 
@@ -77,8 +78,8 @@ class DetailFacts(QWidget):
     def show_detail(self, detail: TaskDetail, now: datetime) -> None:
         """Show a task's figures; ``now`` is naive UTC."""
         row = detail.row
-        self._set_fact("Priority", cell_text(row.priority))
-        self._set_fact("Attempts", f"{cell_text(row.attempts)} of {cell_text(row.max_attempts)}")
+        self._set_fact("Priority", cell_text(row.priority) or "–")
+        self._set_fact("Attempts", f"{cell_text(row.attempts) or '–'} of {cell_text(row.max_attempts) or '–'}")
         self._set_fact("Worker", self._worker_text(detail))
         self._set_fact("Key", _text_or_empty(row.idempotency_key))
         labels = [f"{name} {value}" for name, value in (("region", detail.region), ("format", detail.format)) if value]
@@ -100,7 +101,7 @@ class DetailFacts(QWidget):
             widget.setVisible(bool(text))
 
     def _set_time(self, field: str, cell: Cell) -> None:
-        time, line = shown(cell), self._times[field]
+        time, line = shown(self._titles[field], cell), self._times[field]
         self._moments[field] = time
         line.absolute.setText(time.absolute)
         line.absolute.setToolTip(tooltip(time.tooltip))
@@ -125,4 +126,4 @@ def _cell(row: TaskRow, field: str) -> Cell:
 
 
 def _text_or_empty(cell: Cell) -> str:
-    return "" if cell is None or cell == "" else one_line(cell_text(cell))
+    return cell_text(cell)

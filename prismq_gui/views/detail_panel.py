@@ -24,15 +24,23 @@ from PySide6.QtWidgets import (
 )
 
 from prismq_gui.insight.messages import TaskDetail
+from prismq_gui.models.text import cell_text
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.detail_facts import DetailFacts
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.json_tree import JsonView
-from prismq_gui.views.log_list import LogList, cell_text
+from prismq_gui.views.log_list import LogList
 from prismq_gui.views.plain_text import label, one_line, tooltip
 from prismq_gui.views.text_panel import TextPanel
 
 PAYLOAD, COMPATIBILITY, ERROR, LOGS = range(4)
+
+
+class _Top(QWidget):
+    """What stands above the tabs; as high as its width asks, not as its wrapped labels would at their narrowest."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(super().minimumSizeHint().width(), 0)
 
 
 class DetailPanel(QFrame):
@@ -108,7 +116,7 @@ class DetailPanel(QFrame):
         first.addWidget(self.title_label, 1)
         first.addWidget(self.previous_button)
         first.addWidget(self.next_button)
-        top = QWidget(self)
+        top = _Top(self)
         head = QVBoxLayout(top)
         head.setContentsMargins(space(3), space(3), space(3), space(3))
         head.setSpacing(space(1.5))
@@ -147,8 +155,7 @@ class DetailPanel(QFrame):
         """Give figures the height they need, at most two thirds, until the person moves the divider."""
         height = self.splitter.height()
         if self._top_fits and height > 0:
-            wanted = self._top.heightForWidth(max(1, self.splitter.width())) if self._top.hasHeightForWidth() else -1
-            wanted = max(wanted, self._top.minimumSizeHint().height())
+            wanted = self._top.heightForWidth(max(1, self.splitter.width()))
             top = min(wanted, height * 2 // 3)
             self.splitter.setSizes([top, height - top])
 
@@ -199,7 +206,7 @@ class DetailPanel(QFrame):
             self._forget(row.id)
         self._detail, self._task_id = detail, row.id
         self.title_label.setText(f"Task {row.id}")
-        self.type_label.setText(f"{one_line(cell_text(row.type))}  ·  {one_line(cell_text(row.status))}")
+        self.type_label.setText(f"{cell_text(row.type) or 'no type'}  ·  {cell_text(row.status) or 'no status'}")
         self.sentence_label.setText(one_line(sentence))
         self._show_shape()
         self.facts.show_detail(detail, now)

@@ -8,9 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 
-from prismq_gui.insight.messages import Cell, LogRow
+from prismq_gui.insight.messages import LogRow
+from prismq_gui.models.text import cell_text, plain
 from prismq_gui.theme import Theme
-from prismq_gui.views.plain_text import one_line, tooltip, visible
+from prismq_gui.views.plain_text import one_line, tooltip
 from prismq_gui.views.times import shown
 
 # Marks beside the colour, so that a level is told without it.
@@ -22,15 +23,6 @@ _LEVELS = {
     "CRITICAL": ("✖", "danger"),
 }
 MAX_MESSAGE = 500  # characters in the line; the tooltip shows more
-
-
-def cell_text(cell: Cell, missing: str = "–") -> str:
-    """Return a cell of the file in words: a blob by its size, NULL as a dash."""
-    if cell is None:
-        return missing
-    if isinstance(cell, bytes):
-        return f"blob {len(cell):,} B"
-    return visible(str(cell))
 
 
 class LogList(QTreeWidget):
@@ -76,21 +68,21 @@ class LogList(QTreeWidget):
             self.resizeColumnToContents(column)
 
     def _item(self, row: LogRow) -> QTreeWidgetItem:
-        time = shown(row.at_utc)
+        time = shown("Time", row.at_utc)
         level = cell_text(row.level)
         mark, role = _LEVELS.get(level.upper(), ("◆", "text"))
-        message = cell_text(row.message, "")
-        item = QTreeWidgetItem([time.absolute, f"{mark} {one_line(level)}", one_line(message[:MAX_MESSAGE])])
+        message = plain(row.message)
+        item = QTreeWidgetItem([time.absolute, f"{mark} {level}", one_line(message[:MAX_MESSAGE])])
         item.setForeground(0, QBrush(self._theme.colour("muted")))
         item.setForeground(1, QBrush(self._theme.colour(role)))
         item.setFont(2, self._theme.font("mono"))
         item.setToolTip(0, tooltip(time.tooltip))
         item.setToolTip(2, tooltip(message))
         if row.details not in (None, "", "{}"):
-            below = QTreeWidgetItem(["", "", one_line(cell_text(row.details, "")[:MAX_MESSAGE])])
+            below = QTreeWidgetItem(["", "", cell_text(row.details)])
             below.setForeground(2, QBrush(self._theme.colour("muted")))
             below.setFont(2, self._theme.font("mono"))
-            below.setToolTip(2, tooltip(cell_text(row.details, "")))
+            below.setToolTip(2, tooltip(plain(row.details)))
             item.addChild(below)
         return item
 

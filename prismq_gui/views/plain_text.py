@@ -7,43 +7,23 @@ through here.
 from __future__ import annotations
 
 import html
-import unicodedata
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from prismq_gui.models import text as texts
+from prismq_gui.models.text import visible
 from prismq_gui.theme import set_role
 
 MAX_TOOLTIP = 2_000
-_KEPT = {"\n", "\t"}
-# Format characters that reorder or hide what stands round them.
-_ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+MAX_LINE = 10_000  # characters; a label is never longer
 
-
-def visible(text: str) -> str:
-    """Return the text with control and reordering characters written out; line breaks and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(character if _is_plain(character) else _escape(character) for character in text)
-
-
-def _is_plain(character: str) -> bool:
-    return character in _KEPT or unicodedata.category(character) not in _ESCAPED_CATEGORIES
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)  # the control pictures: ␀ … ␟
-    if code == 0x7F:
-        return "␡"
-    return f"\\x{code:02x}" if code < 0x100 else f"[U+{code:04X}]"
+__all__ = ["label", "no_mnemonic", "one_line", "tooltip", "visible"]
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line, with line breaks and tabs written out too."""
-    text = visible(text)
-    return text.replace("\n", "␊").replace("\t", "␉") if "\n" in text or "\t" in text else text
+    """Return the text on one line, nothing in it invisible."""
+    return texts.one_line(text, MAX_LINE)
 
 
 def tooltip(text: str) -> str:

@@ -6,7 +6,7 @@ the model has no prepared row. Measured on 40 rows × 10 columns: see tests/view
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -14,7 +14,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen, QStaticText, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from prismq_gui.theme import Palette, Theme, status_of
+from prismq_gui.theme import Status, Theme, status_of
 from prismq_gui.views.plain_text import one_line
 
 CACHE_SIZE = 8_192  # elided texts: some screens of 400 cells
@@ -30,11 +30,14 @@ class PreparedRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ColumnLook:
-    """How a column is painted: alignment, fixed pitch, a status shape before the text."""
+    """How a column is painted: alignment, fixed pitch, a shape before the text.
+
+    Where ``shape`` gives None its room stays empty, so that the texts of a column stand in line.
+    """
 
     right: bool = False
     mono: bool = False
-    status: bool = False
+    shape: Callable[[str], Status | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,21 @@ class Stretch:
 
 
 # By the stable names of columns (TaskColumn and the logs' and workers' own).
-_RIGHT = {"id", "log_id", "task_id", "priority", "attempts", "max_attempts", "held"}
 _MONO = {"idempotency_key", "error_message", "locked_by", "worker_id", "message", "details", "capabilities"}
 
 
-def look_of(name: str) -> ColumnLook:
-    """Return the look of a column by its stable name."""
-    return ColumnLook(right=name in _RIGHT, mono=name in _MONO, status=name == "status")
+_WORKER_STATES = {"busy": Status.RUNNING, "idle": Status.WAITING, "silent": Status.FAILED}
+_LEVELS = {"ERROR": Status.FAILED, "CRITICAL": Status.FAILED, "FATAL": Status.FAILED, "WARNING": Status.OTHER}
+_SHAPES: dict[str, Callable[[str], Status | None]] = {
+    "status": status_of,
+    "state": _WORKER_STATES.get,
+    "level": lambda level: _LEVELS.get(level.upper()),
+}
+
+
+def look_of(name: str, *, right: bool) -> ColumnLook:
+    """Return the look of a column by its stable name; ``right`` as the model aligns it."""
+    return ColumnLook(right=right, mono=name in _MONO, shape=_SHAPES.get(name))
 
 
 class RowDelegate(QStyledItemDelegate):
@@ -79,14 +90,12 @@ class RowDelegate(QStyledItemDelegate):
         """Take colours, fonts and lengths from the theme once, not once a cell."""
         theme = self._theme
         self._texts.clear()
-        self._colours: Palette = theme.palette
         self._fonts = (theme.font("base"), theme.font("mono"))
         self._metrics = (QFontMetrics(self._fonts[0]), QFontMetrics(self._fonts[1]))
         self._padding = theme.space(2)
         self._shape = theme.space(2.5)
         self._text_pen = QPen(theme.colour("text"))
         self._muted_pen = QPen(theme.colour("muted"))
-        self._line_colour = theme.colour("border")
         self._grounds = {name: theme.colour(name) for name in ("selection", "selection_idle", "hover")}
 
     def row_height(self) -> int:
@@ -100,7 +109,7 @@ class RowDelegate(QStyledItemDelegate):
     def is_cut(self, text: str, column: int, width: int) -> bool:
         """Return whether a text does not fit into a column of this width."""
         look = self.look(column)
-        room = width - 2 * self._padding - (self._shape + self._theme.space(1.5) if look.status else 0)
+        room = width - 2 * self._padding - (self._shape + self._theme.space(1.5) if look.shape else 0)
         return self._metrics[look.mono].horizontalAdvance(one_line(text)) > room
 
     # -- a whole row
@@ -126,8 +135,8 @@ class RowDelegate(QStyledItemDelegate):
     def _paint_text(self, painter: QPainter, top: int, height: int, stretch: Stretch, text: str) -> None:
         look = self._looks[stretch.column] if stretch.column < len(self._looks) else _PLAIN
         left, width = stretch.x + self._padding, stretch.width - 2 * self._padding
-        if look.status:
-            self._paint_shape(painter, left, top + (height - self._shape) // 2, text)
+        if look.shape is not None:
+            self._paint_shape(painter, left, top + (height - self._shape) // 2, look.shape(text))
             taken = self._shape + self._padding * 3 // 4
             left, width = left + taken, width - taken
         if width <= 0:
@@ -139,9 +148,11 @@ class RowDelegate(QStyledItemDelegate):
             left += max(0, int(width - size.width()))
         painter.drawStaticText(QPoint(left, top + int(height - size.height()) // 2), static)
 
-    def _paint_shape(self, painter: QPainter, x: int, y: int, text: str) -> None:
+    def _paint_shape(self, painter: QPainter, x: int, y: int, status: Status | None) -> None:
+        if status is None:
+            return
         ratio = painter.device().devicePixelRatioF()
-        painter.drawPixmap(x, y, self._theme.status_pixmap(status_of(text), self._shape, ratio))
+        painter.drawPixmap(x, y, self._theme.status_pixmap(status, self._shape, ratio))
 
     def _prepare(self, text: str, width: int, mono: bool) -> QStaticText:
         """Return a text elided to a width and laid out, from now on cached."""
@@ -180,6 +191,15 @@ def prepared(model: QAbstractItemModel | None, row: int) -> Sequence[str] | None
     """Return a row's prepared strings, None where the model has none (yet)."""
     read = getattr(model, "cells", None)
     return cast("Sequence[str] | None", read(row)) if callable(read) else None
+
+
+def in_hand(model: QAbstractItemModel, row: int, columns: Sequence[int]) -> Sequence[str] | None:
+    """Return a row's strings without having it read; None where it is not in hand."""
+    peek = getattr(model, "rendered", None)
+    if callable(peek):
+        found = peek(row)
+        return None if found is None else cast("Sequence[str]", found.cells)
+    return prepared(model, row) if hasattr(model, "cells") else displayed(model, row, columns)
 
 
 def displayed(model: QAbstractItemModel, row: int, columns: Sequence[int]) -> Sequence[str] | None:

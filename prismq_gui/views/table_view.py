@@ -35,7 +35,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 from prismq_gui.settings import TableLayout
 from prismq_gui.theme import Theme
 from prismq_gui.views.plain_text import one_line, tooltip
-from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, prepared
+from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, in_hand, prepared
 from prismq_gui.views.table_columns import TableColumns
 
 HOLD_MS = 2_000  # after the mouse has moved or been pressed over the rows
@@ -77,6 +77,8 @@ class BigTableView(QTableView):
         self._seen_rows = (-1, -1)
         self._top_id: object = None
         self._following = False
+        self._at_end = False
+        self.follow_end = False  # whether a view that stands at the last row goes on to new ones
         self.setItemDelegate(self._delegate)
         self._set_up_view()
         self._columns = TableColumns(theme, self._delegate, self)
@@ -113,6 +115,7 @@ class BigTableView(QTableView):
         if model is None:
             return
         self._columns.take_model(model)
+        model.rowsAboutToBeInserted.connect(self._on_model_rows_about_to_be_inserted)
         model.rowsInserted.connect(self._on_model_rows_inserted)
         model.rowsRemoved.connect(self._on_model_rows_removed)
         model.layoutAboutToBeChanged.connect(self._on_model_layout_about_to_be_changed)
@@ -122,12 +125,14 @@ class BigTableView(QTableView):
         selection.currentRowChanged.connect(self._on_selection_current_row_changed)
         selection.selectionChanged.connect(self._on_selection_changed)
         self._hover_row = -1
+        self._seen_rows = (-1, -1)
         self._tell_current()
 
     def _disconnect_model(self) -> None:
         model = self.model()
         if model is None:
             return
+        model.rowsAboutToBeInserted.disconnect(self._on_model_rows_about_to_be_inserted)
         model.rowsInserted.disconnect(self._on_model_rows_inserted)
         model.rowsRemoved.disconnect(self._on_model_rows_removed)
         model.layoutAboutToBeChanged.disconnect(self._on_model_layout_about_to_be_changed)
@@ -218,11 +223,19 @@ class BigTableView(QTableView):
 
     # -- scroll anchor
 
+    def _on_model_rows_about_to_be_inserted(self, _parent: QModelIndex, first: int, _last: int) -> None:
+        bar = self.verticalScrollBar()
+        at_end = first == self.row_count() and bar.value() >= bar.maximum()
+        self._at_end = self.follow_end and at_end and not self._pointed_at()
+
     def _on_model_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
+        if self._at_end:
+            self._scroll_to_row(self.row_count())
+            return
         top = self.verticalScrollBar().value()
         if first > top or self.row_count() == last - first + 1:
             return
-        if top == 0 and not self._pointed_at():
+        if top == 0 and not self.follow_end and not self._pointed_at():
             return  # at the very top: follow the new rows
         self._scroll_to_row(top + last - first + 1)
 
@@ -261,6 +274,12 @@ class BigTableView(QTableView):
         first = max(0, self.rowAt(0))
         height = max(1, self.verticalHeader().defaultSectionSize())
         return first, min(count - 1, first + self.viewport().height() // height)
+
+    def _tell_visible_rows(self) -> None:
+        seen = self.visible_rows()
+        if seen != self._seen_rows:
+            self._seen_rows = seen
+            self.visible_rows_changed.emit(*seen)
 
     # -- hold while pointed at
 
@@ -341,9 +360,7 @@ class BigTableView(QTableView):
             self._delegate.paint_row(painter, rect, self._cells(model, row, stretches), stretches, ground)
             y += height
         self._paint_current(painter, first, last, height)
-        if (first, last) != self._seen_rows:
-            self._seen_rows = (first, last)
-            self.visible_rows_changed.emit(first, last)
+        self._tell_visible_rows()
 
     def _cells(self, model: QAbstractItemModel, row: int, stretches: Sequence[Stretch]) -> Sequence[str] | None:
         cells = prepared(model, row)
@@ -413,7 +430,7 @@ class BigTableView(QTableView):
         lines: list[str] = []
         for first, last in self.selected_ranges():
             for row in range(first, min(last, first + MAX_COPIED_ROWS - len(lines) - 1) + 1):
-                cells = prepared(model, row) or (None if hasattr(model, "cells") else displayed(model, row, columns))
+                cells = in_hand(model, row, columns)
                 if cells is not None:
                     lines.append("\t".join(one_line(cells[column]) for column in columns if column < len(cells)))
         return lines
