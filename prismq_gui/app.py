@@ -119,7 +119,7 @@ def _qt_messages_logged() -> Iterator[None]:
     def handle(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
         level = logging.INFO if kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) else logging.WARNING
         _QT_LOG.log(level, "%s", message)
-        if before is not None:
+        if callable(before):
             before(kind, context, message)
 
     before = qInstallMessageHandler(handle)

@@ -82,7 +82,11 @@ class MainWindow(QMainWindow):
         self.logs_page = LogsPage(theme, engine, self)
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
-        self._pages = {"tasks": self.tasks_page, "workers": self.workers_page, "logs": self.logs_page}
+        self._pages: dict[str, TasksPage | WorkersPage | LogsPage] = {
+            "tasks": self.tasks_page,
+            "workers": self.workers_page,
+            "logs": self.logs_page,
+        }
         self._stack = QStackedWidget(self)
         self._tick_timer = QTimer(self, interval=TICK_MS)
         self._lay_out()

@@ -12,9 +12,9 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from prismq_gui.insight.messages import TaskRow
+from prismq_gui.models.text import cell_text
 from prismq_gui.operations.messages import Plan, Report, Skip
 from prismq_gui.theme import Theme, status_of
-from prismq_gui.views.log_list import cell_text
 from prismq_gui.views.plain_text import one_line, tooltip
 
 MAX_LINE = 300
