@@ -241,9 +241,9 @@ class Claimer:
         words = f"attempts used up: {task.attempt - 1} of {task.max_attempts}; dead letter without another try"
         now = utc_text(now_utc())
         values = {"id": task.id, "worker": task.worker_id, "attempt": task.attempt, "error": words, "now": now}
-        with self._db.transaction() as connection:
+        with self._db.transaction():
             if self._db.execute(_BURY_UNTRIED, values).rowcount == 1:
-                write_log(connection, task.id, "WARNING", words, now=now)
+                write_log(self._db, task.id, "WARNING", words, now=now)
 
     def _rescue_one(self, row: sqlite3.Row, now: str) -> int:
         used_up = row["attempts"] >= max(1, row["max_attempts"])
@@ -259,7 +259,7 @@ class Claimer:
                 return 0  # SQLite refuses every change of this row (see _ask); the others go on
             raise
         outcome = "no attempts are left: dead letter" if used_up else "waiting again"
-        write_log(self._db.get_connection(), row["id"], "WARNING", f"{message}; {outcome}", now=now)
+        write_log(self._db, row["id"], "WARNING", f"{message}; {outcome}", now=now)
         return 1
 
     def _prepare(self) -> None:

@@ -99,7 +99,12 @@ class QueueClient:
         return EnqueueResult(found["id"], created=False)
 
     def get(self, task_id: int) -> Task | None:
-        """Return the task, or None where there is none of this id (region and format are not read)."""
+        """Return the task, or None where there is none of this id (region and format are not read).
+
+        Raises:
+            ValueError: The id is no whole number that SQLite can hold.
+        """
+        _integer("task_id", task_id, -_LARGEST_INTEGER)
         row = self.database.execute(f"SELECT {_COLUMNS} FROM task_queue WHERE id = ?", (task_id,)).fetchone()
         return None if row is None else Task.from_dict(dict(row))
 

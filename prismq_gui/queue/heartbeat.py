@@ -7,8 +7,9 @@ still holds its task.
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,26 @@ def beat(db: QueueDatabase, worker_id: str, capabilities: Mapping[str, Any]) -> 
 class Keeper(threading.Thread):
     """Beats for a worker and renews the lease of the task it holds, until stopped.
 
-    A beat that can't be written (busy, disk full) is tried again at the next turn; a lease that is
-    lost sets the event given with the task, and the handler ends at its next check.
+    What can't be written (busy, disk full) is tried again at the next turn; a lease that is lost sets
+    the event given with the task, and the handler ends at its next check. ``file_gone`` is set once
+    the path no longer leads to the file that is open.
     """
 
-    def __init__(self, path: Path, worker_id: str, capabilities: Mapping[str, Any], lease_seconds: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        worker_id: str,
+        capabilities: Mapping[str, Any],
+        lease_seconds: float,
+        is_same_file: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(name=f"keeper of {worker_id}", daemon=True)
+        self.file_gone = threading.Event()
         self._path = path
         self._worker_id = worker_id
         self._capabilities = dict(capabilities)
         self._lease_seconds = lease_seconds
+        self._is_same_file = is_same_file
         self._interval_s = max(0.05, min(15.0, lease_seconds / 3))
         self._held: tuple[ClaimedTask, threading.Event] | None = None
         self._guard = threading.Lock()
@@ -63,23 +74,32 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Beat and renew until stopped."""
-        with QueueDatabase(self._path) as db:
+        db = QueueDatabase(self._path)
+        try:
             while not self._over.wait(self._interval_s):
+                if not self._is_same_file():
+                    self.file_gone.set()
+                    return  # opening it anew would make an empty file
                 self._turn(db)
+        finally:
+            db.close()
 
     def _turn(self, db: QueueDatabase) -> None:
         with self._guard:
             held = self._held
+        # The lease first, and each by itself: a beat that can't be written must not cost the task.
+        if held is not None:
+            task, lost = held
+            try:
+                settling.renew(db, task, self._lease_seconds)
+            except LeaseLost:
+                lost.set()
+            except QueueDatabaseError as error:
+                self._tell(error)
         try:
             beat(db, self._worker_id, self._capabilities)
-            if held is not None:
-                _renew_or_tell(db, *held, self._lease_seconds)
-        except QueueDatabaseError:
-            return  # the next turn tries again; should the lease run out meanwhile, the renewal will say so
+        except QueueDatabaseError as error:
+            self._tell(error)
 
-
-def _renew_or_tell(db: QueueDatabase, task: ClaimedTask, lost: threading.Event, lease_seconds: float) -> None:
-    try:
-        settling.renew(db, task, lease_seconds)
-    except LeaseLost:
-        lost.set()
+    def _tell(self, error: QueueDatabaseError) -> None:
+        print(f"{self._worker_id}: a sign of life was not written. {error} Trying again.", file=sys.stderr)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.timestamps import now_utc, utc_text
 
 LONGEST_TEXT_BYTES = 64 * 1024
@@ -14,7 +14,7 @@ _INSERT = "INSERT INTO task_logs (task_id, at_utc, level, message, details) VALU
 
 
 def write_log(
-    connection: sqlite3.Connection,
+    db: QueueDatabase,
     task_id: int,
     level: str,
     message: str,
@@ -22,12 +22,56 @@ def write_log(
     *,
     now: str | None = None,
 ) -> None:
-    """Add a line to a task's log, within whatever transaction is open on the connection.
+    """Add a line to a task's log, within whatever transaction is open on the database.
 
     Details become JSON; what JSON has no form for is written as its ``repr``.
     """
-    text = None if details is None else shorten(json.dumps(dict(details), default=repr, ensure_ascii=False))
-    connection.execute(_INSERT, (task_id, now or utc_text(now_utc()), level, shorten(message), text))
+    text = None if details is None else as_json(details)
+    db.execute(_INSERT, (task_id, now or utc_text(now_utc()), shorten(str(level)), shorten(str(message)), text))
+
+
+def as_json(details: Mapping[str, Any]) -> str:
+    """Return details as a JSON object of at most 64 KiB, whatever a handler put into them; never raises.
+
+    Too long a value is cut with a mark; the text stays JSON.
+    """
+    try:
+        text = _dump(dict(details))
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, NaN, circles, depth
+        text = _dump({str(key): _plain(value) for key, value in details.items()})
+    if len(text) <= LONGEST_TEXT_BYTES // 4 or len(text.encode("utf-8")) <= LONGEST_TEXT_BYTES:
+        return text
+    each = LONGEST_TEXT_BYTES // (8 * max(1, len(details)))
+    short = {shorten(str(key), 200): shorten(_plain(value), max(each, 40)) for key, value in details.items()}
+    text = _dump(short)
+    return text if len(text) <= LONGEST_TEXT_BYTES else _dump({"cut": f"{len(details)} values, too long to keep"})
+
+
+def _dump(value: object) -> str:
+    # Lone surrogates, which UTF-8 has no form for, stay \\uXXXX escapes.
+    text = json.dumps(value, default=repr, ensure_ascii=False, allow_nan=False)
+    return text if _is_utf8(text) else json.dumps(value, default=repr, allow_nan=False)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return _dump(value)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 (a handler's object may not even tell itself)
+        return f"an object of {type(value).__name__}"
 
 
 def shorten(text: str, limit_bytes: int = LONGEST_TEXT_BYTES) -> str:

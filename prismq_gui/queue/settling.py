@@ -6,7 +6,6 @@ task must still be running, held by this worker, in this attempt; else LeaseLost
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,8 +91,8 @@ def renew(db: QueueDatabase, task: ClaimedTask, lease_seconds: float) -> datetim
 
 def write_task_log(db: QueueDatabase, task_id: int, level: str, message: str, details: Mapping[str, Any]) -> None:
     """Add a line to a task's log in a transaction of its own."""
-    with db.transaction() as connection:
-        write_log(connection, task_id, level, message, details or None)
+    with db.transaction():
+        write_log(db, task_id, level, message, details or None)
 
 
 def _settle(
@@ -113,14 +112,10 @@ def _settle(
         values["error"] = shorten(error)
     if run_after is not None:
         values["run_after"] = utc_text(run_after)
-    with db.transaction() as connection:
-        _change(connection, task, statement, values)
-        write_log(connection, task.id, level, words, details, now=now)
-
-
-def _change(connection: sqlite3.Connection, task: ClaimedTask, statement: str, values: Mapping[str, Any]) -> None:
-    if connection.execute(statement, values).rowcount != 1:
-        raise _lost(task)
+    with db.transaction():
+        if db.execute(statement, values).rowcount != 1:
+            raise _lost(task)
+        write_log(db, task.id, level, words, details, now=now)
 
 
 def _fence(task: ClaimedTask) -> dict[str, Any]:
