@@ -1,7 +1,7 @@
 """The shape of each status: told apart without colour.
 
 Owns the outlines only. A ring waits, a triangle runs, a tick is done, a cross failed, a filled
-square is dead, a barred ring is cancelled, a diamond is something this program does not know.
+square is dead, a dash is cancelled, a diamond is something this program does not know.
 """
 
 from __future__ import annotations
@@ -31,13 +31,6 @@ def _cross() -> QPainterPath:
     return path
 
 
-def _barred_ring() -> QPainterPath:
-    path = QPainterPath()
-    path.addEllipse(QRectF(0.22, 0.22, 0.56, 0.56))
-    path.addPath(_lines((0.06, 0.94), (0.94, 0.06)))
-    return path
-
-
 def _polygon(*points: tuple[float, float]) -> QPainterPath:
     path = QPainterPath()
     path.addPolygon(QPolygonF([QPointF(*point) for point in points]))
@@ -52,7 +45,7 @@ _SHAPES = {
     Status.COMPLETED: (lambda: _lines((0.14, 0.54), (0.4, 0.8), (0.88, 0.24)), False),
     Status.FAILED: (_cross, False),
     Status.DEAD: (lambda: _polygon((0.14, 0.14), (0.86, 0.14), (0.86, 0.86), (0.14, 0.86)), True),
-    Status.CANCELLED: (_barred_ring, False),
+    Status.CANCELLED: (lambda: _lines((0.12, 0.5), (0.88, 0.5)), False),
     Status.OTHER: (lambda: _polygon((0.5, 0.06), (0.94, 0.5), (0.5, 0.94), (0.06, 0.5)), False),
 }
 

@@ -84,10 +84,12 @@ QToolButton[role="chip"]:focus { border-color: $accent; }
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $surface; color: $text;
   border: 1px solid $border_strong; border-radius: ${s1}px; selection-background-color: $accent;
   selection-color: $on_accent; }
+QLineEdit { placeholder-text-color: $muted; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { padding: ${s1}px ${s1_5}px; min-height: ${s5}px; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus { border: 1px solid $accent; }
 QLineEdit:disabled, QComboBox:disabled { color: $disabled; border-color: $border; background: $window; }
-QPlainTextEdit[role="text-panel"] { border: none; border-radius: 0; background: $surface; }
+QPlainTextEdit[role="text-panel"] { border: none; border-radius: 0; background: $surface;
+  font-family: "$mono_family"; }
 QComboBox QLineEdit, QComboBox QLineEdit:focus { border: none; padding: 0; min-height: 0; background: transparent; }
 QComboBox::drop-down { border: none; width: ${s6}px; subcontrol-origin: padding; subcontrol-position: right center; }
 QComboBox::down-arrow { image: url("$arrow"); width: ${s4}px; height: ${s4}px; }
@@ -102,7 +104,7 @@ QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$arrow"); width: 
 QCheckBox, QRadioButton { background: transparent; spacing: ${s1_5}px; padding: ${s0_5}px; }
 QCheckBox::indicator, QRadioButton::indicator { width: ${s3_5}px; height: ${s3_5}px; background: $surface;
   border: 1px solid $border_strong; border-radius: ${s0_5}px; }
-QRadioButton::indicator { border-radius: ${s1_75}px; }
+QRadioButton::indicator { border-radius: ${s2}px; }
 QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox:focus::indicator { border-color: $accent; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QRadioButton::indicator:checked { background: $accent; border-color: $accent; image: url("$dot"); }
@@ -180,7 +182,6 @@ _STEPS = {
     "s1": 1,
     "s1_5": 1.5,
     "s2": 2,
-    "s1_75": 1.75,
     "s3": 3,
     "s3_5": 3.5,
     "s4": 4,

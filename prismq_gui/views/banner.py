@@ -6,7 +6,7 @@ retry is: it tells that one is wanted.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.problems import Problem, ProblemKind
@@ -56,6 +56,7 @@ class Banner(QFrame):
         self.dismiss_button = QToolButton(self)
         self.dismiss_button.setAccessibleName("Dismiss this message")
         self.dismiss_button.setToolTip("Dismiss this message")
+        self.dismiss_button.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
         theme.bind_icon(self.dismiss_button, "x")
         self.retry_button.clicked.connect(self.retry_requested)
         self.open_button.clicked.connect(self.open_requested)

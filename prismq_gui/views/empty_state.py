@@ -60,6 +60,10 @@ class EmptyState(QWidget):
         self.setAccessibleName(f"{title}. {text}")
         self._on_theme_changed()
 
+    def buttons(self) -> tuple[QPushButton, QPushButton]:
+        """Return the two buttons, shown or not."""
+        return self._button, self._second
+
     def texts(self) -> tuple[str, str]:
         """Return title and text as shown."""
         return self._title.text(), self._text.text()
