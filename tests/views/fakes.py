@@ -21,6 +21,7 @@ class ListModel(QAbstractTableModel):
         self.holds: list[bool] = []
         self.missing: set[int] = set()
         self.text = "job"
+        self.asked = 0
 
     def rowCount(self, parent=QModelIndex()):  # noqa: B008
         return 0 if parent.isValid() else len(self.ids)
@@ -38,6 +39,10 @@ class ListModel(QAbstractTableModel):
     def data(self, index, role=Qt.ItemDataRole.DisplayRole):
         cells = self.cells(index.row())
         return cells[index.column()] if cells and role == Qt.ItemDataRole.DisplayRole else None
+
+    def flags(self, index):
+        self.asked += 1
+        return super().flags(index)
 
     def cells(self, row):
         id = self.ids[row]

@@ -139,12 +139,12 @@ def test_rows_are_let_go_when_the_mouse_rests(qtbot, table):
 
 def test_select_all_of_a_million_rows_is_one_range_and_asks_no_row(qtbot, table):
     model = show(qtbot, table, 1_000_000)
-    asked = []
-    model.data = lambda index, role=0: asked.append(index.row())
+    model.asked = 0
     table.selectAll()
+    table.grab()
     assert table.selected_ranges() == [(0, 999_999)]
     assert table.selected_count() == 1_000_000
-    assert len(set(asked)) < 200
+    assert model.asked < 500, "the header would ask every row whether it is selected"
 
 
 def test_ranges_are_merged_and_in_order(qtbot, table):
