@@ -83,11 +83,10 @@ def crashes_told(tell: Tell) -> Iterator[None]:
     """Log what nobody caught, and have its type told to the person; the program goes on."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            before(kind, error, trace)
-            return
-        _LOG.error("unexpected error", exc_info=(kind, error, trace))
-        tell(kind.__name__)
+        before(kind, error, trace)  # to the console, where there is one
+        if not issubclass(kind, KeyboardInterrupt):
+            _LOG.error("unexpected error", exc_info=(kind, error, trace))
+            tell(kind.__name__)
 
     def thread_hook(arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_value is not None:

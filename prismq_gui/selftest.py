@@ -111,7 +111,7 @@ def _window(folder: Path, result: Result) -> None:
 def _look(window: QWidget, seen: dict[str, Any]) -> None:
     from PySide6.QtCore import QTimer, qVersion
     from PySide6.QtGui import QImageReader
-    from PySide6.QtWidgets import QAbstractItemView, QApplication
+    from PySide6.QtWidgets import QApplication, QTableView
 
     deadline = time.monotonic() + WINDOW_TIMEOUT_S
     timer = QTimer(window)
@@ -119,7 +119,7 @@ def _look(window: QWidget, seen: dict[str, Any]) -> None:
     def look() -> None:
         texts = [
             str(view.model().index(0, column).data())
-            for view in window.findChildren(QAbstractItemView)
+            for view in window.findChildren(QTableView)
             if view.model() is not None and view.model().rowCount() > 0
             for column in range(view.model().columnCount())
         ]

@@ -66,6 +66,20 @@ def test_a_relative_path_is_the_same_file_later(
     assert paths == [sample_db]
 
 
+def close_when_told(window: MainWindow, told: list[str]) -> None:
+    """Keep what the banner says, then close the window."""
+
+    def look() -> None:
+        if not window.banner.isHidden():
+            told.append(" ".join(window.banner.texts()))
+            window.close()
+
+    timer = QTimer(window)
+    timer.timeout.connect(look)
+    timer.start(20)
+    QTimer.singleShot(20_000, window, lambda: QApplication.exit(7))
+
+
 def test_A7_a_uri_is_the_name_of_a_file_and_makes_none(
     qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,22 +87,35 @@ def test_A7_a_uri_is_the_name_of_a_file_and_makes_none(
     work.mkdir()
     monkeypatch.chdir(work)
     told: list[str] = []
-
-    def watch(window: MainWindow) -> None:
-        def look() -> None:
-            if not window.banner.isHidden():
-                told.append(" ".join(window.banner.texts()))
-                window.close()
-
-        timer = QTimer(window)
-        timer.timeout.connect(look)
-        timer.start(20)
-        close_when_shown(window)
-
-    assert run_window(Path("file:x.db?mode=rwc"), data_dir=tmp_path / "data", on_shown=watch) == 0
-    assert told
+    code = run_window(
+        Path("file:x.db?mode=rwc"), data_dir=tmp_path / "data", on_shown=lambda window: close_when_told(window, told)
+    )
+    assert code == 0
     assert "not found" in told[0]
     assert list(work.iterdir()) == []
+
+
+@pytest.mark.qt_no_exception_capture
+def test_K1_an_error_in_a_slot_is_told_and_the_program_goes_on(
+    qapp: QApplication, sample_db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError("secret of a payload")
+
+    def watch(window: MainWindow) -> None:
+        window.first_rows_shown.connect(fail)
+        close_when_told(window, told)
+
+    assert run_window(sample_db, data_dir=tmp_path / "data", on_shown=watch) == 0
+    assert "went wrong" in told[0]
+    assert "RuntimeError" in told[0]
+    assert "secret" not in told[0]
+    log = (tmp_path / "data" / "logs" / FILE_NAME).read_text(encoding="utf-8")
+    assert "RuntimeError" in log
+    assert "secret" not in log
+    assert "secret of a payload" in capsys.readouterr().err  # a console, where there is one, tells all
 
 
 def test_K4_no_folder_for_settings_is_no_reason_not_to_start(
@@ -110,8 +137,11 @@ def test_a_picture_of_the_window_is_written(qapp: QApplication, sample_db: Path,
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_J10_the_log_holds_frames_and_no_message_of_an_exception(tmp_path: Path) -> None:
+def test_J10_the_log_holds_frames_and_no_message_of_an_exception(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *_error: None)
     with logging_to(tmp_path) as path, crashes_told(told.append):
         try:
             raise ValueError("Could not decode to UTF-8 column 'payload' with text 'secret'")

@@ -109,7 +109,9 @@ class ActionSet(QObject):
         """Put a menu into another: the recent files after the two that open one, others at the end."""
         parent = self._menus[above]
         if menu.title() == Place.RECENT.value.rpartition("/")[2]:
-            parent.insertMenu(self._actions["close_file"], menu)
+            entries = parent.actions()
+            line = entries[entries.index(self._actions["close_file"]) - 1]
+            parent.insertMenu(line, menu)
         else:
             parent.addMenu(menu)
 

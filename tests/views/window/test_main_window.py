@@ -303,21 +303,6 @@ def test_C14_read_only_says_so_and_switches_writing_off(driver: Driver, sample_d
         assert "read-only" in driver.window.actions_.reason(id)
 
 
-def test_K1_an_error_in_a_slot_is_told_and_the_program_goes_on(opened: Driver, qtbot) -> None:
-    import sys
-
-    try:
-        raise RuntimeError("secret of a payload")
-    except RuntimeError as error:
-        sys.excepthook(RuntimeError, error, error.__traceback__)
-    told = opened.banner()
-    assert "went wrong" in told
-    assert "secret" not in told
-    opened.window.banner.dismiss_button.click()
-    assert opened.window.banner.isHidden()
-    assert opened.column("id")
-
-
 # -- pause
 
 
