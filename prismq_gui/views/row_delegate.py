@@ -146,7 +146,12 @@ class RowDelegate(QStyledItemDelegate):
         size = static.size()
         if look.right:
             left += max(0, int(width - size.width()))
-        painter.drawStaticText(QPoint(left, top + int(height - size.height()) // 2), static)
+        painter.drawStaticText(QPoint(left, top + self._text_top(height, look.mono)), static)
+
+    def _text_top(self, height: int, mono: bool) -> int:
+        """Return where a text begins in a row, so that both fonts stand on one line."""
+        base = self._metrics[0]
+        return (height - base.height()) // 2 + base.ascent() - self._metrics[mono].ascent()
 
     def _paint_shape(self, painter: QPainter, x: int, y: int, status: Status | None) -> None:
         if status is None:

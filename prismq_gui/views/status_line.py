@@ -130,6 +130,7 @@ class StatusLine(QFrame):
         layout.addSpacing(space(2))
         for widget in (self.notes_icon, self.notes_label):
             layout.addWidget(widget)
+        layout.addSpacing(space(2))
         layout.addWidget(self.message_label, 1)
         layout.addWidget(self.counts_label)
         layout.addSpacing(space(3))

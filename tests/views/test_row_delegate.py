@@ -69,6 +69,18 @@ def test_H3_controls_and_reordering_are_drawn_as_signs(delegate):
     assert painted(delegate, ("", "", "a\u202eb")) == painted(delegate, ("", "", "a[U+202E]b"))
 
 
+def test_both_fonts_stand_on_one_line(theme):
+    delegate = RowDelegate(theme)
+    delegate.set_looks([look_of("type", right=False), look_of("message", right=False), look_of("type", right=False)])
+    image = painted(delegate, ("xxxx", "xxxx", ""))
+    ground = image.pixel(299, 0)
+    ends = [
+        max(y for y in range(image.height()) if any(image.pixel(x, y) != ground for x in range(left, left + 100)))
+        for left in (0, 100)
+    ]
+    assert ends[0] == ends[1]
+
+
 def test_a_missing_row_is_marked_as_not_read(delegate):
     assert inked(painted(delegate, None), 0, 100)
 
