@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -32,6 +33,7 @@ class ActionSet(QObject):
         self._menus: dict[str, QMenu] = {}
         self._reasons: dict[str, str] = {}
         self._groups: dict[str, QActionGroup] = {}
+        self._undressed = {record.id: record.icon for record in ACTIONS if record.icon}
         for record in ACTIONS:
             self._actions[record.id] = self._make(record, getattr(handlers, record.handler_name))
         self.update(ActionContext())
@@ -44,8 +46,6 @@ class ActionSet(QObject):
         made.setMenuRole(QAction.MenuRole.NoRole)
         if record.short:
             made.setIconText(f" {record.short}")  # Qt sets the icon too close
-        if record.icon:
-            self._bind_icon(made, record.icon)
         if record.checkable:
             made.setCheckable(True)
             made.triggered.connect(handler)
@@ -60,6 +60,12 @@ class ActionSet(QObject):
     def __getitem__(self, id: str) -> QAction:
         """Return Qt's action of a record."""
         return self._actions[id]
+
+    def _dress(self, place: Place) -> None:
+        """Give the actions of a place their icons when it is first shown: a third of the window's making otherwise."""
+        for record in ACTIONS:
+            if place in record.places and record.id in self._undressed:
+                self._bind_icon(self._actions[record.id], self._undressed.pop(record.id))
 
     # -- enabling
 
@@ -91,7 +97,9 @@ class ActionSet(QObject):
     def fill_menu_bar(self, bar: QMenuBar) -> None:
         """Put all menus into a menu bar."""
         for place in MENUS:
-            self._fill(self._menu(place.value, bar), place)
+            menu = self._menu(place.value, bar)
+            self._fill(menu, place)
+            menu.aboutToShow.connect(partial(self._dress, place))
 
     def _menu(self, path: str, bar: QMenuBar) -> QMenu:
         if path not in self._menus:
@@ -129,6 +137,7 @@ class ActionSet(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
         self._fill(menu, place)
+        self._dress(place)
         return menu
 
     def _fill(self, menu: QMenu, place: Place) -> None:
@@ -140,6 +149,7 @@ class ActionSet(QObject):
 
     def button(self, id: str, parent: QWidget, *, text: bool = True) -> QToolButton:
         """Return a button that does an action, with its name beside the icon or the icon alone."""
+        self._dress(Place.TOP_BAR)
         button = QToolButton(parent)
         button.setDefaultAction(self._actions[id])
         style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if text else Qt.ToolButtonStyle.ToolButtonIconOnly

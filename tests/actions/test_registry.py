@@ -143,3 +143,13 @@ def test_the_context_menu_holds_what_is_nearest(actions: ActionSet, window: QMai
     ids = [entry.objectName() for entry in menu.actions() if not entry.isSeparator()]
     assert ids[-4:] == ["retry", "cancel", "retry_matching", "cancel_matching"]
     menu.close()
+
+
+def test_icons_are_there_when_a_menu_is_shown_and_not_before(window: QMainWindow) -> None:
+    dressed: list[str] = []
+    made = ActionSet(Handlers(), lambda target, _name: dressed.append(target.objectName()), window)
+    made.fill_menu_bar(window.menuBar())
+    assert dressed == []
+    made.menu(Place.VIEW).aboutToShow.emit()
+    made.menu(Place.VIEW).aboutToShow.emit()
+    assert sorted(dressed) == ["refresh", "set_paused", "show_logs", "show_tasks", "show_workers", "toggle_detail"]
