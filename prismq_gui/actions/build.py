@@ -48,6 +48,7 @@ class ActionSet(QObject):
             made.setIconText(f" {record.short}")  # Qt sets the icon too close
         if record.checkable:
             made.setCheckable(True)
+            made.setIconVisibleInMenu(False)  # it would hide the tick
             made.triggered.connect(handler)
         else:
             made.triggered.connect(lambda _checked: handler())
