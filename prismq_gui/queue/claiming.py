@@ -118,8 +118,9 @@ WHERE id = :id AND {sql_sources(Transition.BURY)} AND locked_by = :worker AND at
 
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
-    """A task this worker holds until its lease ends. ``worker_id`` and ``attempt`` are the fence.
+    """A task this worker holds until its lease ends. ``worker_id``, ``attempt`` and ``reserved_at`` are the fence.
 
+    ``reserved_at`` is what the claim wrote: a task that was released is claimed in the same attempt again.
     ``payload`` is the file's text; bytes where that is not UTF-8.
     """
 
@@ -129,6 +130,7 @@ class ClaimedTask:
     attempt: int
     max_attempts: int
     worker_id: str
+    reserved_at: str
     lease_until: datetime
 
 
@@ -209,6 +211,7 @@ class Claimer:
             attempt=row["attempts"],
             max_attempts=row["max_attempts"],
             worker_id=worker_id,
+            reserved_at=parameters["now"],
             lease_until=now + lease,
         )
 

@@ -37,14 +37,18 @@ def as_json(details: Mapping[str, Any]) -> str:
     """
     try:
         text = _dump(dict(details))
-    except (TypeError, ValueError, RecursionError):  # keys that are no text, NaN, circles, depth
+    except Exception:  # noqa: BLE001 (keys that are no text, NaN, circles, depth, a repr that raises)
         text = _dump({str(key): _plain(value) for key, value in details.items()})
     if len(text) <= LONGEST_TEXT_BYTES // 4 or len(text.encode("utf-8")) <= LONGEST_TEXT_BYTES:
         return text
     each = LONGEST_TEXT_BYTES // (8 * max(1, len(details)))
     short = {shorten(str(key), 200): shorten(_plain(value), max(each, 40)) for key, value in details.items()}
     text = _dump(short)
-    return text if len(text) <= LONGEST_TEXT_BYTES else _dump({"cut": f"{len(details)} values, too long to keep"})
+    return (
+        text
+        if len(text.encode("utf-8")) <= LONGEST_TEXT_BYTES
+        else _dump({"cut": f"{len(details)} values, too long to keep"})
+    )
 
 
 def _dump(value: object) -> str:
@@ -64,14 +68,12 @@ def _is_utf8(text: str) -> bool:
 def _plain(value: object) -> str:
     if isinstance(value, str):
         return value
-    try:
-        return _dump(value)
-    except (TypeError, ValueError, RecursionError):
-        pass
-    try:
-        return repr(value)
-    except Exception:  # noqa: BLE001 (a handler's object may not even tell itself)
-        return f"an object of {type(value).__name__}"
+    for written in (_dump, repr):
+        try:
+            return written(value)
+        except Exception:  # noqa: BLE001, S112 (a handler's object may not even tell itself)
+            continue
+    return f"an object of {type(value).__name__}"
 
 
 def shorten(text: str, limit_bytes: int = LONGEST_TEXT_BYTES) -> str:

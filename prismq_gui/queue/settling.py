@@ -1,7 +1,7 @@
 """What becomes of a claimed task: started, completed, retried later, failed, buried, released, renewed.
 
 Each is one guarded write with its log line in the same transaction. The guard is the fence: the
-task must still be running, held by this worker, in this attempt; else LeaseLost and nothing changed.
+task must still be running, held by this worker, in this attempt, by this claim; else LeaseLost and nothing changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from prismq_gui.queue.logs import shorten, write_log
 from prismq_gui.queue.timestamps import now_utc, utc_text
 from prismq_gui.queue.transitions import TRANSITIONS, Transition, sql_sources
 
+_HELD = "locked_by = :worker AND attempts = :attempt AND reserved_at_utc = :reserved"
+
 
 def _statement(transition: Transition, assignments: str) -> str:
     target = TRANSITIONS[transition].target
     return (
         f"UPDATE task_queue SET status = '{target}', {assignments}, updated_at_utc = :now "
-        f"WHERE id = :id AND {sql_sources(transition)} AND locked_by = :worker AND attempts = :attempt"
+        f"WHERE id = :id AND {sql_sources(transition)} AND {_HELD}"
     )
 
 
@@ -36,7 +38,7 @@ _BURY = _statement(Transition.BURY, f"{_FINISH}, error_message = :error")
 _RELEASE = _statement(Transition.RELEASE, f"{_GIVE_BACK}, attempts = attempts - 1")
 _RENEW = (
     "UPDATE task_queue SET lease_until_utc = :lease_until, updated_at_utc = :now "
-    f"WHERE id = :id AND {sql_sources(Transition.COMPLETE)} AND locked_by = :worker AND attempts = :attempt"
+    f"WHERE id = :id AND {sql_sources(Transition.COMPLETE)} AND {_HELD}"
 )
 
 
@@ -119,7 +121,7 @@ def _settle(
 
 
 def _fence(task: ClaimedTask) -> dict[str, Any]:
-    return {"id": task.id, "worker": task.worker_id, "attempt": task.attempt}
+    return {"id": task.id, "worker": task.worker_id, "attempt": task.attempt, "reserved": task.reserved_at}
 
 
 def _lost(task: ClaimedTask) -> LeaseLost:

@@ -57,12 +57,16 @@ def sql_normalised(column: str) -> str:
     """Return SQL that gives the column in the written form, so that it compares and sorts as time.
 
     Other offsets than UTC keep milliseconds (SQLite's date functions have no more). NULL where
-    the value isn't text of a known form. ``column`` must be a column name of ours, never data.
+    the value isn't text of a known form, or names no moment (30 February, 24:00). ``column`` must be
+    a column name of ours, never data.
     """
+    minute = f"substr({column}, 1, 10) || ' ' || substr({column}, 12, 5)"
     spaced = f"substr({column}, 1, 10) || ' ' || substr({column}, 12{{}})"
     digits = "[0-9][0-9]"
     return (
-        f"CASE WHEN typeof({column}) <> 'text' OR {column} NOT GLOB '????-??-??[ Tt]{digits}:{digits}*' THEN NULL "
+        f"CASE WHEN typeof({column}) <> 'text' OR {column} NOT GLOB '????-??-??[ Tt]{digits}:{digits}*' "
+        # '+0 days' makes SQLite compute the date anew: without it some versions give 30 February back.
+        f"OR strftime('%Y-%m-%d %H:%M', {minute}, '+0 days') IS NOT {minute} THEN NULL "
         f"WHEN {column} GLOB '*+00:00' THEN {spaced.format(f', length({column}) - 17')} "
         f"WHEN {column} GLOB '*[Zz]' THEN {spaced.format(f', length({column}) - 12')} "
         f"WHEN {column} GLOB '*[+-]{digits}:{digits}' THEN strftime('%Y-%m-%d %H:%M:%f', {spaced.format('')}) "

@@ -9,9 +9,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-from prismq_gui.queue import Claimer, HandlerRegistry, QueueClient, QueueDatabase, QueueWorker, TaskContext
+from prismq_gui.queue import (
+    Claimer,
+    HandlerRegistry,
+    QueueClient,
+    QueueDatabase,
+    QueueWorker,
+    TaskContext,
+    install_signal_handlers,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,9 +28,12 @@ ROOT = Path(__file__).parents[2]
 def launch(verb: str, *arguments: object) -> subprocess.Popen[str]:
     """Start one process; it is ready once it has printed ``ready``."""
     command = [sys.executable, "-m", "tests.queue.processes", verb, *map(str, arguments)]
+    # On Windows only a process group of its own can be sent Ctrl-Break without ending the tests too.
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
     return subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+        creationflags=flags,
+    )  # fmt: skip
 
 
 def run_together(count: int, verb: str, *arguments: object) -> list[object]:
@@ -85,7 +97,21 @@ def _hang(path: str, lease_seconds: str) -> object:
     return QueueWorker(path, registry, worker_id="victim", lease_seconds=float(lease_seconds)).run_once()
 
 
+def _serve(path: str) -> object:
+    """Work until told to stop by a signal."""
+    registry, stop = HandlerRegistry(), threading.Event()
+
+    @registry.task("job")
+    def wait(context: TaskContext) -> None:
+        print("started", flush=True)
+        context.wait(3600)
+
+    install_signal_handlers(stop)
+    return QueueWorker(path, registry, worker_id="served").run(stop)
+
+
 VERBS = {
+    "serve": _serve,
     "initialise": _initialise,
     "claim_all": _claim_all,
     "enqueue_same": _enqueue_same,

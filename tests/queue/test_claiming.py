@@ -54,7 +54,8 @@ def test_F14_every_form_is_claimed_exactly_when_it_is_due(db: QueueDatabase) -> 
         offsets = [aware.astimezone(timezone(timedelta(hours=hours))) for hours in (-11, -2, 5, 13)]
         return [
             utc_text(aware), aware.isoformat(), aware.isoformat().replace("+00:00", "Z"),
-            *[moment.isoformat() for moment in offsets], offsets[0].isoformat(sep=" "),
+            *[moment.isoformat() for moment in offsets], *[moment.isoformat(sep=" ") for moment in offsets],
+            *[moment.strftime("%Y-%m-%dT%H:%M:%S%z") for moment in offsets],
         ]  # fmt: skip
 
     due = [put(db, text) for text in forms(past)]
@@ -65,12 +66,10 @@ def test_F14_every_form_is_claimed_exactly_when_it_is_due(db: QueueDatabase) -> 
 
 @pytest.mark.parametrize("garbage", ["soon", "", 1700000000, 2460000.5, b"\xff", "2026-02-30T99:00:00Z"])
 def test_F15_a_time_that_cannot_be_read_stops_no_claim(db: QueueDatabase, garbage: object) -> None:
-    unreadable, good = put(db, garbage, priority=1), put(db)
-    if garbage == "":
-        unreadable = put(db, priority=1)
-        db.execute("UPDATE task_queue SET run_after_utc = '' WHERE id = ?", (unreadable,))
-    assert claim_order(db)[-1] == good
-    assert unreadable not in claim_order(db)
+    unreadable, good = put(db, priority=1), put(db)
+    db.execute("UPDATE task_queue SET run_after_utc = ? WHERE id = ?", (garbage, unreadable))
+    assert claim_order(db) == [good]
+    assert run_sql(db.db_path, "SELECT status FROM task_queue WHERE id = ?", (unreadable,)) == [("queued",)]
 
 
 def test_a_claimed_task_is_leased_and_its_attempt_counted(db: QueueDatabase) -> None:
@@ -175,8 +174,56 @@ def test_a_claimer_goes_on_after_its_database_was_closed(db: QueueDatabase) -> N
     assert claimer.claim("w") is not None
 
 
+def test_F14_a_time_east_of_utc_keeps_its_place_before_ordinary_work(db: QueueDatabase) -> None:
+    ordinary = [put(db) for _ in range(3)]
+    east = (now_utc() - timedelta(seconds=5)).replace(tzinfo=timezone.utc).astimezone(timezone(timedelta(hours=9)))
+    urgent = [put(db, east.isoformat(), priority=1), put(db, str(east), priority=2)]
+    assert claim_order(db) == [*urgent, *ordinary]
+
+
+def work_of_a_claim(db: QueueDatabase) -> int:
+    """Return how many steps SQLite's machine takes for a claim (in tens), the second of its claimer."""
+    claimer, steps = Claimer(db), []
+    assert claimer.claim("w") is not None  # looks for expired leases and for times east of UTC as well
+    db.get_connection().set_progress_handler(lambda: steps.append(1), 10)
+    try:
+        assert claimer.claim("w") is not None
+    finally:
+        db.get_connection().set_progress_handler(None, 0)
+    return len(steps)
+
+
+@pytest.mark.parametrize(
+    "run_after",
+    ["2999-01-01 00:00:00", "2999-01-01T00:00:00Z", 1700000000, "", "soon"],
+    ids=["not due", "not due, ISO", "numbers", "empty", "words"],
+)
+def test_what_is_not_due_is_not_walked_over(db: QueueDatabase, run_after: object) -> None:
+    for _ in range(4):
+        put(db)
+    few = work_of_a_claim(db)
+    db.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "INSERT INTO task_queue (type, payload, priority, run_after_utc) SELECT 'job', '{}', i % 2, ? FROM n",
+        (run_after,),
+    )
+    assert work_of_a_claim(db) < 5 * few  # two priorities more to hop over; walking them would be 1,000 times
+
+
+def test_a_long_backlog_costs_a_claim_nothing(db: QueueDatabase) -> None:
+    for _ in range(4):
+        put(db)
+    few = work_of_a_claim(db)
+    db.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "INSERT INTO task_queue (type, payload, run_after_utc) SELECT 'job', '{}', '2020-01-01 00:00:00' FROM n"
+    )
+    assert work_of_a_claim(db) <= 2 * few
+
+
 def test_tasks_of_another_program_are_claimed_and_its_other_columns_stay(tmp_path: Path) -> None:
     path = copy_sample(tmp_path)
+    start = utc_text(now_utc())
     before = run_sql(
         path, "SELECT id, type, payload, compatibility, priority, idempotency_key, created_at_utc FROM task_queue"
     )
@@ -185,6 +232,11 @@ def test_tasks_of_another_program_are_claimed_and_its_other_columns_stay(tmp_pat
         assert task is not None
         run_after = db.execute("SELECT run_after_utc FROM task_queue WHERE id = ?", (task.id,)).fetchone()[0]
         assert "T" in run_after  # due, though its text sorts after now's
+        regions = {"region": ["us-east", "us-west", "eu-west"]}
+        claimed = [task.id, *claim_order(db, capabilities=regions)]
+        assert len(set(claimed)) == len(claimed) > 200
+        late = "SELECT count(*) FROM task_queue WHERE status = 'queued' AND julianday(run_after_utc) <= julianday(?)"
+        assert run_sql(path, late, (start,)) == [(0,)]
     after = run_sql(
         path, "SELECT id, type, payload, compatibility, priority, idempotency_key, created_at_utc FROM task_queue"
     )

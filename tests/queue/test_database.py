@@ -168,6 +168,84 @@ def test_errors_name_the_file(db: QueueDatabase, tmp_path: Path) -> None:
         QueueDatabase(tmp_path / "text.db").get_connection()
 
 
+def test_a_column_whose_name_says_locked_is_not_told_as_busy(db: QueueDatabase) -> None:
+    for sql in ("SELECT locked_by FROM workers", "UPDATE workers SET locked_by = 1"):
+        with pytest.raises(QueueSchemaError, match="no such column: locked_by"):
+            db.execute(sql)
+
+
+def test_no_error_quotes_a_cell(db: QueueDatabase) -> None:
+    db.execute("INSERT INTO task_queue (type, payload) VALUES ('job', CAST(x'5345435245545fff' AS TEXT))")
+    with pytest.raises(QueueDatabaseError, match="Could not decode to UTF-8 column") as caught:
+        db.execute("UPDATE task_queue SET priority = 1 RETURNING payload")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_two_statements_at_once_are_refused(db: QueueDatabase) -> None:
+    with pytest.raises(QueueDatabaseError, match="one statement at a time"):
+        db.execute("SELECT 1; DELETE FROM task_queue")
+
+
+def test_F8_a_write_behind_unread_rows_says_so_at_once(db: QueueDatabase) -> None:
+    db.execute_many("INSERT INTO task_queue (type, payload) VALUES (?, '{}')", [("a",), ("b",)])
+    unread = db.execute("SELECT id FROM task_queue")
+    unread.fetchone()
+    run_sql(db.db_path, INSERT)
+    with pytest.raises(QueueBusyError, match="Fetch all rows before writing"):
+        db.execute(INSERT)
+    with pytest.raises(QueueBusyError, match="Fetch all rows before writing"), db.transaction():
+        pass
+    unread.close()
+    db.execute(INSERT)
+
+
+def test_F23_used_up_ids_are_not_told_as_a_full_disk(db: QueueDatabase) -> None:
+    db.execute("INSERT INTO task_queue (id, type, payload) VALUES (9223372036854775807, 'job', '{}')")
+    with pytest.raises(QueueDatabaseError, match="id space is exhausted"):
+        db.execute(INSERT)
+
+
+def test_a_full_file_is_told_as_it_is_and_the_block_rolled_back(db: QueueDatabase) -> None:
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(QueueDatabaseError, match="disk is full"), db.transaction():
+        for _ in range(50):
+            db.execute("INSERT INTO task_queue (type, payload) VALUES ('job', ?)", ("x" * 4000,))
+    assert run_sql(db.db_path, INSERT) == []
+    assert db.execute("SELECT count(*) FROM task_queue").fetchone()[0] == 1
+
+
+def test_a_database_is_not_closed_within_its_transaction(db: QueueDatabase) -> None:
+    with db.transaction():
+        db.execute(INSERT)
+        with pytest.raises(QueueDatabaseError, match="end it before close"):
+            db.close()
+    assert run_sql(db.db_path, "SELECT count(*) FROM task_queue") == [(1,)]
+
+
+def test_a_new_file_held_by_another_program_is_waited_for(tmp_path: Path, short_timeout: None) -> None:
+    path = tmp_path / "queue.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE other (x)")
+        other.execute("BEGIN IMMEDIATE")
+        db = QueueDatabase(path)
+        with pytest.raises(QueueBusyError, match="Nothing was changed"):
+            db.get_connection()
+        other.execute("ROLLBACK")
+    with db:
+        assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def test_F24_a_file_that_was_replaced_is_noticed(db: QueueDatabase, tmp_path: Path) -> None:
+    assert QueueDatabase(tmp_path / "not opened.db").is_same_file()
+    assert db.is_same_file()
+    db.close()
+    db.db_path.rename(tmp_path / "moved.db")
+    assert not db.is_same_file()
+    db.get_connection()
+    assert db.is_same_file()
+
+
 def test_the_connection_is_one_until_closed_and_made_anew_after(db: QueueDatabase) -> None:
     first = db.get_connection()
     assert db.get_connection() is first

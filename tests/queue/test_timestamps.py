@@ -43,9 +43,16 @@ def test_both_forms_are_the_same_moment_in_python_and_sql(moment: datetime, form
 def test_offsets_are_counted(moment: datetime, minutes: int) -> None:
     aware = moment.replace(tzinfo=timezone.utc).astimezone(timezone(timedelta(minutes=minutes)))
     assert parse_utc(aware.isoformat()) == moment
-    read = parse_utc(ask_sql(sql_normalised("moment"), value=aware.isoformat()))
-    assert read is not None
-    assert abs(read - moment) < timedelta(milliseconds=2)
+    for text in (
+        aware.isoformat(),
+        str(aware),
+        aware.isoformat().lower(),
+        aware.isoformat()[:-3] + f"{abs(minutes) % 60:02d}",
+    ):
+        assert parse_utc(text) == moment
+        read = parse_utc(ask_sql(sql_normalised("moment"), value=text))
+        assert read is not None
+        assert abs(read - moment) < timedelta(milliseconds=2)
     assert utc_text(aware) == utc_text(moment)
 
 
@@ -67,6 +74,22 @@ def test_anything_else_is_none_and_never_raises(value: object) -> None:
 )
 def test_impossible_times_are_none(value: str) -> None:
     assert parse_utc(value) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "2026-02-30 00:00:00",
+        "2026-02-30T00:00:00Z",
+        "2026-01-01 24:00:00",
+        "2026-13-01 00:00",
+        "2026-01-01",
+        "x" * 80,
+    ],
+)
+def test_impossible_times_are_null_in_sql_too(value: str) -> None:
+    assert ask_sql(sql_normalised("moment"), value=value) is None
 
 
 def test_a_moment_is_past_exactly_from_its_instant_on() -> None:

@@ -198,6 +198,17 @@ def test_F3_F4_who_lost_the_lease_cannot_settle_the_task_any_more(db: QueueDatab
     settling.complete(db, owner)
 
 
+def test_F4_a_claim_that_was_released_is_not_revived_by_the_same_workers_next_one(db: QueueDatabase) -> None:
+    QueueClient(db).enqueue("job")
+    first = claim(db, "w1")
+    settling.release(db, first, "stopping")
+    second = claim(db, "w1")
+    assert (second.id, second.attempt) == (first.id, first.attempt)  # a release counts no attempt
+    with pytest.raises(LeaseLost):
+        settling.complete(db, first)
+    settling.complete(db, second)
+
+
 def test_a_handler_is_told_that_its_lease_was_lost_and_its_result_is_dropped(
     db: QueueDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
