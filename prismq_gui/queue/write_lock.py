@@ -18,6 +18,10 @@ from pathlib import Path
 LONGEST_NAP_S = 0.001
 SHORTEST_NAP_S = 0.00005
 CONTENDED_FOR_S = 0.05
+# How long one writer may go on before it lets others first. Letting them first at each write cost a nap a
+# write: 4 processes made 2,100 claims and ends a second, with 5 ms 7,800 (12 processes 2,300 and 6,200);
+# slowest to fastest process 0.85 to 0.89 (0.71 to 0.76), no claim over 150 ms.
+TURN_S = 0.005
 
 if sys.platform == "win32":
     import msvcrt
@@ -60,22 +64,26 @@ class WriteLock:
         self._handle: int | None = None
         self._unusable = db_path.name == ":memory:"  # nobody else can see it: no line to stand in
         self._contended_until = 0.0
+        self._turn_began = 0.0
 
     def acquire(self, timeout_s: float) -> bool:
         """Take the lock, waiting at most so many seconds; False where the time ran out."""
         handle = self._open()
         if handle is None:
             return True
-        if time.monotonic() < self._contended_until:
+        clock = time.monotonic()
+        if clock < self._contended_until and clock - self._turn_began > TURN_S:
             # Let those who wait go first: without it the holder, already running, takes it again.
             time.sleep(random.uniform(0, LONGEST_NAP_S))  # noqa: S311 (fairness, not secrecy)
+            self._turn_began = time.monotonic()
         if _try_lock(handle):
             return True
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             time.sleep(random.uniform(SHORTEST_NAP_S, LONGEST_NAP_S))  # noqa: S311
             if _try_lock(handle):
-                self._contended_until = time.monotonic() + CONTENDED_FOR_S
+                self._turn_began = time.monotonic()
+                self._contended_until = self._turn_began + CONTENDED_FOR_S
                 return True
         return False
 

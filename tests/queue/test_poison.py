@@ -20,7 +20,10 @@ def insert(db: QueueDatabase, **columns: str) -> None:
     db.execute(f"INSERT INTO task_queue ({', '.join(values)}) VALUES ({', '.join(values.values())})")
 
 
-@pytest.mark.parametrize("cell", ["CAST(x'7bff7d' AS TEXT)", "CAST(x'ff' AS TEXT)", "x'7b7d'", "'{' || char(0) || '}'"])
+@pytest.mark.parametrize(
+    "cell",
+    ["CAST(x'7bff7d' AS TEXT)", "CAST(x'ff' AS TEXT)", "x'7b7d'", "'{' || char(0) || '}'", "printf('{%70000s}', '')"],
+)
 def test_a_compatibility_that_is_no_text_stops_no_claim(db: QueueDatabase, cell: str) -> None:
     insert(db, compatibility=cell)
     good = QueueClient(db).enqueue("job").task_id

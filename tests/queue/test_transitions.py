@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismq_gui.queue.transitions import RUNNING, TERMINAL, TRANSITIONS, Status, Transition, may, refusal, sql_sources
+from prismq_gui.queue.transitions import (
+    RUNNING,
+    TERMINAL,
+    TRANSITIONS,
+    Status,
+    Transition,
+    legal_sources,
+    may,
+    refusal,
+    sql_sources,
+)
 
 STATUSES = st.one_of(st.sampled_from([status.value for status in Status]), st.text(max_size=20))
 
@@ -21,6 +31,7 @@ def test_python_words_and_sql_agree(transition: Transition, status: str) -> None
             f"SELECT {sql_sources(transition)} FROM (SELECT ? AS status)", (status,)
         ).fetchone()
     assert bool(allowed[0]) == may(transition, status) == (refusal(transition, status) == "")
+    assert may(transition, status) == (status in legal_sources(transition))
 
 
 def test_every_transition_stands_in_the_table_and_leads_to_a_known_status() -> None:

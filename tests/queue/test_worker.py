@@ -198,6 +198,18 @@ def test_F3_F4_who_lost_the_lease_cannot_settle_the_task_any_more(db: QueueDatab
     settling.complete(db, owner)
 
 
+@pytest.mark.parametrize("column", ["locked_by", "attempts", "reserved_at_utc", "status"])
+def test_F3_each_part_of_the_fence_holds_by_itself(db: QueueDatabase, column: str) -> None:
+    QueueClient(db).enqueue("job")
+    task = claim(db)
+    value = {"attempts": 7, "status": "queued"}.get(column, "another")
+    db.execute(f"UPDATE task_queue SET {column} = ?", (value,))
+    for write in (lambda: settling.complete(db, task), lambda: settling.renew(db, task, 60)):
+        with pytest.raises(LeaseLost):
+            write()
+    assert run_sql(db.db_path, f"SELECT {column} FROM task_queue") == [(value,)]
+
+
 def test_F4_a_claim_that_was_released_is_not_revived_by_the_same_workers_next_one(db: QueueDatabase) -> None:
     QueueClient(db).enqueue("job")
     first = claim(db, "w1")
