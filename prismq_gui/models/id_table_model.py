@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import FileFacts, IdSpan
@@ -35,6 +36,7 @@ from prismq_gui.polling.messages import (
 
 Index = QModelIndex | QPersistentModelIndex
 
+DAY_CHECK_MS = 60_000
 SORT_WAIT_S = 0.25  # how long a new order of the same rows is gathered, so that the selection finds its rows
 
 # Qt hands roles as ints; comparing with an enum member costs ten times as much.
@@ -66,8 +68,9 @@ class IdTableModel(QAbstractTableModel):
     """Rows of one table by id. GUI thread.
 
     ``progress_changed`` carries how much of the query is answered (0 to 1) and whether it is all;
-    ``held_changed`` how many changed rows wait for the mouse; ``count_changed`` the number of rows
-    as a Python int; ``failed`` a Problem: what is shown stays and is old, until ``recovered``.
+    ``held_changed`` how many changed rows wait, for the mouse or for a very large selection to end;
+    ``count_changed`` the number of rows as a Python int; ``failed`` a Problem: what is shown stays
+    and is old, until ``recovered``.
     """
 
     progress_changed = Signal(float, bool)
@@ -105,8 +108,13 @@ class IdTableModel(QAbstractTableModel):
         self._same_rows = False
         self._held = False
         self._pending: list[IdsPatched] = []
+        self._held_rows = 0
         self._progress, self._complete = 0.0, False
         self._has_failed = False
+        self._day = date.today()
+        self._day_timer = QTimer(self, interval=DAY_CHECK_MS)
+        self._day_timer.timeout.connect(self._on_day_timer_timeout)
+        self._day_timer.start()
         self._connect(source)
 
     def _connect(self, source: Source) -> None:
@@ -242,17 +250,29 @@ class IdTableModel(QAbstractTableModel):
     def hold(self, held: bool) -> None:
         """Keep rows where they are while the person points at them; what waited is applied on release."""
         self._held = held
-        if held or not self._pending:
-            return
-        waiting, self._pending = self._pending, []
-        for patch in waiting:
-            self._apply(patch)
-        self.held_changed.emit(0)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Apply the changes that wait, oldest first, up to the first that must go on waiting."""
+        while self._pending and not self._must_wait(self._pending[0]):
+            self._apply(self._pending.pop(0))
+        self._tell_held()
+
+    def _must_wait(self, patch: IdsPatched) -> bool:
+        """Whether a change would move rows under the mouse, or take too long with so many rows selected."""
+        if self._only_appends(patch):
+            return False
+        return self._held or (patch.replacement is not None and self._structure.is_costly_to_replace())
 
     def _drop_pending(self) -> None:
-        if self._pending:
-            self._pending.clear()
-            self.held_changed.emit(0)
+        self._pending.clear()
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        held = sum(self._size_of(patch) for patch in self._pending)
+        if held != self._held_rows:
+            self._held_rows = held
+            self.held_changed.emit(held)
 
     def _apply(self, patch: IdsPatched) -> None:
         if patch.replacement is None and not self._structure.fits(patch):
@@ -296,6 +316,7 @@ class IdTableModel(QAbstractTableModel):
         seen = (snapshot.epoch, snapshot.data_generation)
         if seen != self._seen:
             first, self._seen = self._seen is None, seen
+            self._settle()
             if not first:
                 self._fetcher.refresh()
 
@@ -336,13 +357,10 @@ class IdTableModel(QAbstractTableModel):
             return
         if self._shown_generation != self._generation:
             self._show_incoming()
-        if self._held and not (self._only_appends(message) and not self._pending):
-            if message.replacement is not None:
-                self._pending.clear()
-            self._pending.append(message)
-            self.held_changed.emit(sum(self._size_of(patch) for patch in self._pending))
-        else:
-            self._apply(message)
+        if message.replacement is not None:
+            self._pending.clear()  # it tells all of them and more
+        self._pending.append(message)
+        self._settle()
 
     def _size_of(self, patch: IdsPatched) -> int:
         if patch.replacement is not None:
@@ -359,6 +377,12 @@ class IdTableModel(QAbstractTableModel):
             self._fetcher.give_up()
             self._has_failed = True
             self.failed.emit(message.problem)
+
+    def _on_day_timer_timeout(self) -> None:
+        """Have the times of today become yesterday's at midnight."""
+        if date.today() != self._day:
+            self._day = date.today()
+            self._fetcher.refresh()
 
     def _on_fetcher_wanted(self, ids: tuple[int, ...]) -> None:
         self._sequence += 1

@@ -1,6 +1,7 @@
 """Rows come, go and change under a view, which keeps its selection and asks for what it shows alone."""
 
 from array import array
+from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt
@@ -215,6 +216,49 @@ def test_all_rows_selected_does_not_select_rows_that_came_later(shown, source, n
     chosen.select(0, 99)
     source.replace(new)
     assert sorted(chosen.ids()) == sorted(each for each in new if each <= 100)
+
+
+def test_a_replacement_waits_for_a_very_large_selection_to_end(model, source):
+    source.answer(range(10_000, 0, -1))
+    chosen = Selection(model)
+    chosen.select(0, 4_999)
+    spy = QSignalSpy(model.held_changed)
+    source.replace(list(range(1, 9_001)))
+    source.patch(removed=[(0, 1)])
+    assert (model.count, model.id_at(0), chosen.ids()[0]) == (10_000, 10_000, 10_000)
+    assert [spy.at(place)[0] for place in range(spy.count())] == [1_000, 1_001]
+    chosen.selection.clearSelection()
+    source.change()
+    assert (model.count, model.id_at(0)) == (8_999, 2)
+    assert spy.at(spy.count() - 1)[0] == 0
+
+
+def test_another_order_drops_a_very_large_selection_rather_than_freeze(model, source):
+    source.answer(range(10_000, 0, -1))
+    chosen = Selection(model)
+    chosen.select(0, 4_999)
+    model.set_order(TaskOrder(TaskColumn.TYPE))
+    source.answer(array("q", range(1, 10_001)))
+    assert (model.id_at(0), chosen.ids()) == (1, [])
+
+
+def test_single_rows_far_apart_are_no_large_selection(model, source):
+    source.answer(range(10_000, 0, -1))
+    chosen = Selection(model)
+    for row in (0, 5_000, 9_999):
+        chosen.select(row, row)
+    source.replace([1, 5_000, *range(10_000, 9_000, -1)])
+    assert sorted(chosen.ids()) == [1, 5_000, 10_000]
+
+
+def test_at_midnight_the_times_in_view_are_told_anew(shown, source, qtbot):
+    shown.set_visible_rows(0, 10)
+    shown.cells(0)
+    qtbot.waitUntil(lambda: bool(source.requests))
+    source.load()
+    shown._day -= timedelta(days=1)
+    shown._day_timer.timeout.emit()
+    qtbot.waitUntil(lambda: len(source.requests) == 2)
 
 
 def test_scroll_stays_where_rows_come_in_above_and_below(shown, source, qtbot):
