@@ -252,6 +252,12 @@ class IdTableModel(QAbstractTableModel):
         self._held = held
         self._settle()
 
+    def show_held(self) -> None:
+        """Apply what waits because the person asks for it; a very large selection is dropped by that."""
+        while self._pending:
+            self._apply(self._pending.pop(0))
+        self._tell_held()
+
     def _settle(self) -> None:
         """Apply the changes that wait, oldest first, up to the first that must go on waiting."""
         while self._pending and not self._must_wait(self._pending[0]):

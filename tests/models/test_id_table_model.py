@@ -233,6 +233,15 @@ def test_a_replacement_waits_for_a_very_large_selection_to_end(model, source):
     assert spy.at(spy.count() - 1)[0] == 0
 
 
+def test_what_waits_is_shown_when_the_person_asks_for_it(model, source):
+    source.answer(range(10_000, 0, -1))
+    chosen = Selection(model)
+    chosen.select(0, 4_999)
+    source.replace(list(range(1, 9_001)))
+    model.show_held()
+    assert (model.count, model.id_at(0), chosen.ids()) == (9_000, 1, [])
+
+
 def test_another_order_drops_a_very_large_selection_rather_than_freeze(model, source):
     source.answer(range(10_000, 0, -1))
     chosen = Selection(model)
