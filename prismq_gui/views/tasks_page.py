@@ -135,7 +135,7 @@ class TasksPage(QWidget):
         self.model.held_changed.connect(self._on_model_held_changed)
         self.model.recovered.connect(self.recovered)
         self.model.dataChanged.connect(self._on_model_data_changed)
-        self.held_button.clicked.connect(lambda: self.model.hold(False))
+        self.held_button.clicked.connect(self.model.show_held)
         self.empty.action_requested.connect(self.clear_filter)
         self._engine.detail_loaded.connect(self._on_engine_detail_loaded)
         self._engine.feed_failed.connect(self._on_engine_feed_failed)
