@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,28 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from tests.helpers.files import copy_sample
+
+MOST_YOUNG_OBJECTS = 5_000
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_collection_in_other_threads() -> Iterator[None]:
+    """Keep Python from collecting cycles in whichever thread allocates next, as the program itself does.
+
+    A cycle that holds a running QTimer, destroyed in a worker's thread, leaves the timer behind in the window's thread;
+    it fires into freed memory some tests later and ends the whole run.
+    """
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _collected_between_tests(_no_collection_in_other_threads: None) -> Iterator[None]:
+    """Collect in the main thread, after a test and before the next one starts threads."""
+    yield
+    if gc.get_count()[0] > MOST_YOUNG_OBJECTS:
+        gc.collect()
 
 
 @pytest.fixture
