@@ -7,6 +7,7 @@ said to. Cells are quoted as they are, cut to a line; whoever shows them shows p
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Literal
 
 from prismq_gui.insight.messages import Cell, TaskRow, WorkerRow
@@ -17,6 +18,34 @@ SILENT_AFTER_S = 120.0
 _ERROR_CHARACTERS = 160
 
 WorkerState = Literal["busy", "idle", "silent"]
+
+
+class StatusKind(Enum):
+    """What a status means for the eye; OTHER is one we do not know, shown as it is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    OTHER = "other"
+
+
+_KINDS = {
+    "queued": StatusKind.WAITING,
+    "leased": StatusKind.RUNNING,
+    "processing": StatusKind.RUNNING,
+    "completed": StatusKind.COMPLETED,
+    "failed": StatusKind.FAILED,
+    "dead_letter": StatusKind.DEAD,
+    "cancelled": StatusKind.CANCELLED,
+}
+
+
+def status_kind(status: Cell) -> StatusKind:
+    """Return what a stored status means."""
+    return _KINDS.get(status, StatusKind.OTHER) if isinstance(status, str) else StatusKind.OTHER
 
 
 def is_running(status: Cell) -> bool:

@@ -11,7 +11,7 @@ from prismq_gui.insight.filters import TaskColumn
 NAME_ROLE = int(Qt.ItemDataRole.UserRole)
 """``headerData``: a column's stable name."""
 STATUS_ROLE = int(Qt.ItemDataRole.UserRole) + 1
-"""``data``: a :class:`prismq_gui.models.render.StatusKind`."""
+"""``data``: a :class:`prismq_gui.insight.states.StatusKind`."""
 ID_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 """``data``: the row's id as a Python object."""
 

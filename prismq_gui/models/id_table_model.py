@@ -15,8 +15,9 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import FileFacts, IdSpan
+from prismq_gui.insight.states import StatusKind
 from prismq_gui.models.columns import ID_ROLE, NAME_ROLE, STATUS_ROLE, Column
-from prismq_gui.models.render import Rendered, StatusKind
+from prismq_gui.models.render import Rendered
 from prismq_gui.models.row_fetcher import RowFetcher
 from prismq_gui.models.source import Source
 from prismq_gui.models.structure import Structure

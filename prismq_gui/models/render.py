@@ -8,42 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Protocol
 
 from prismq_gui.insight.messages import Cell, LogRow, TaskRow
+from prismq_gui.insight.states import StatusKind, status_kind
 from prismq_gui.models.columns import LOG_COLUMNS, TASK_COLUMNS
 from prismq_gui.models.text import MAX_CELL, cell_text, cell_tooltip, plain
 from prismq_gui.models.times import short_time, time_tooltip
 from prismq_gui.polling.messages import Table
-
-
-class StatusKind(Enum):
-    """What a status means for the eye; OTHER is one we do not know, shown as it is."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    DEAD = "dead"
-    CANCELLED = "cancelled"
-    OTHER = "other"
-
-
-_KINDS = {
-    "queued": StatusKind.WAITING,
-    "leased": StatusKind.RUNNING,
-    "processing": StatusKind.RUNNING,
-    "completed": StatusKind.COMPLETED,
-    "failed": StatusKind.FAILED,
-    "dead_letter": StatusKind.DEAD,
-    "cancelled": StatusKind.CANCELLED,
-}
-
-
-def status_kind(status: Cell) -> StatusKind:
-    """Return what a stored status means."""
-    return _KINDS.get(status, StatusKind.OTHER) if isinstance(status, str) else StatusKind.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta, timezone
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from prismq_gui.insight.messages import WorkerRow
-from prismq_gui.insight.states import duration_text, worker_state
+from prismq_gui.insight.states import StatusKind, duration_text, worker_state
 from prismq_gui.models.columns import NAME_ROLE, STATUS_ROLE, WORKER_COLUMNS
-from prismq_gui.models.render import StatusKind
 from prismq_gui.models.text import cell_text, cell_tooltip, visible
 from prismq_gui.models.times import UNREADABLE, time_tooltip
 from prismq_gui.polling.messages import Snapshot

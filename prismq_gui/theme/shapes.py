@@ -9,7 +9,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
-from prismq_gui.theme.tokens import Status
+from prismq_gui.insight.states import StatusKind as Status
 
 
 def _lines(*points: tuple[float, float]) -> QPainterPath:

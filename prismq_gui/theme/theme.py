@@ -13,10 +13,11 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QGuiAppli
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import isValid
 
+from prismq_gui.insight.states import StatusKind as Status
 from prismq_gui.theme.icons import make_icon
 from prismq_gui.theme.shapes import shape_pixmap
 from prismq_gui.theme.stylesheet import Metrics, build
-from prismq_gui.theme.tokens import DARK, LIGHT, Palette, Status
+from prismq_gui.theme.tokens import DARK, LIGHT, Palette
 
 Mode = Literal["system", "light", "dark"]
 FontRole = Literal["base", "small", "title", "mono"]

@@ -9,17 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Status(Enum):
-    """How a task's state is shown; several stored statuses can share one (leased and processing)."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    DEAD = "dead"
-    CANCELLED = "cancelled"
-    OTHER = "other"
+from prismq_gui.insight.states import StatusKind as Status
 
 
 class Severity(Enum):
@@ -29,22 +19,6 @@ class Severity(Enum):
     SUCCESS = "success"
     WARNING = "warning"
     DANGER = "danger"
-
-
-_STATUS_BY_STORED = {
-    "queued": Status.WAITING,
-    "leased": Status.RUNNING,
-    "processing": Status.RUNNING,
-    "completed": Status.COMPLETED,
-    "failed": Status.FAILED,
-    "dead_letter": Status.DEAD,
-    "cancelled": Status.CANCELLED,
-}
-
-
-def status_of(stored: object) -> Status:
-    """Return how a stored status is shown; anything unknown is OTHER."""
-    return _STATUS_BY_STORED.get(stored, Status.OTHER) if isinstance(stored, str) else Status.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QTableView
 
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.problems import Problem, ProblemKind
+from prismq_gui.insight.states import StatusKind
 from prismq_gui.models.columns import NAME_ROLE, STATUS_ROLE
-from prismq_gui.models.render import StatusKind
 from prismq_gui.models.row_cache import CAPACITY
 from prismq_gui.models.row_fetcher import LOOK_AHEAD, MAX_ROWS
 from prismq_gui.models.task_table_model import TaskTableModel

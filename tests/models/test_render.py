@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from PySide6.QtGui import Qt
 
 from prismq_gui.insight.messages import LogRow, TaskRow
+from prismq_gui.insight.states import StatusKind
 from prismq_gui.models.columns import LOG_COLUMNS, TASK_COLUMNS
-from prismq_gui.models.render import StatusKind, render_log, render_task
+from prismq_gui.models.render import render_log, render_task
 from prismq_gui.models.text import MAX_CELL, cell_text, one_line
 from prismq_gui.models.times import local_time, short_time
 from tests.models.conftest import task
