@@ -192,7 +192,7 @@ def test_terminated_demo_clears_away(tmp_path: Path) -> None:
 
     def under_way() -> bool:
         files = [path / "queue.db" for path in tmp_path.glob("PrismQ demo *") if (path / "settings").exists()]
-        return bool(files) and run_sql(files[0], started) >= [(40,)]  # the window is up long before
+        return bool(files) and run_sql(files[0], started) != [(0,)]
 
     try:
         wait_until(under_way, "the window is open and a task is done")

@@ -6,6 +6,9 @@ Lives in the window's thread. Must not read the queue file.
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -35,20 +38,37 @@ class Observer:
         self._screenshot = screenshot
         self._window: QWidget | None = None
         self._heartbeat: Heartbeat | None = None
+        self._told_to_end = False
+
+    @contextmanager
+    def ended_by_signals(self) -> Iterator[None]:
+        """Close the window on Ctrl-C, SIGTERM and Ctrl-Break during the block, or as soon as it is shown.
+
+        Nothing is raised where a signal strikes: that may be anywhere, half-way through making the window too.
+        """
+        names = [name for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
+        if threading.current_thread() is not threading.main_thread():
+            names = []  # signals are the main thread's business
+        before = {name: signal.signal(getattr(signal, name), self._on_signal) for name in names}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(getattr(signal, name), handler)
 
     def watch(self, window: QWidget) -> None:
         """Begin; called once by the program when its window is shown."""
         self._window = window
         self._heartbeat = Heartbeat(window)
         self._heartbeat.start()
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._on_signal)
-        if self._seconds is not None:
+        if self._told_to_end:
+            QTimer.singleShot(0, window, self._on_time_over)  # once its event loop runs
+        elif self._seconds is not None:
             QTimer.singleShot(int(self._seconds * 1000), window, self._on_time_over)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         # Python runs this between two ticks of the heartbeat, in the window's thread.
+        self._told_to_end = True
         self._on_time_over()
 
     def _on_time_over(self) -> None:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from prismq_gui.demo.crew import Crew
 from prismq_gui.demo.orders import REGIONS
@@ -83,7 +80,7 @@ def run_demo(options: DemoOptions) -> int:
     from prismq_gui.demo.observer import Observer
 
     observer = Observer(options.seconds, options.screenshot)
-    with _ended_by_signals(), running_demo(options.workers, keep=options.keep) as demo:
+    with observer.ended_by_signals(), running_demo(options.workers, keep=options.keep) as demo:
         if options.keep:
             print(f"The demo's folder: {demo.folder}", flush=True)
         # Settings of its own: the demo's file is gone afterwards and must not stand among the recent ones.
@@ -94,24 +91,6 @@ def run_demo(options: DemoOptions) -> int:
     for line in wrong:
         print(f"prismq-gui demo: {line}", file=sys.stderr, flush=True)
     return code or (1 if wrong else 0)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Clear away on SIGTERM and Ctrl-Break before the window is up too; once it is, its observer takes them over."""
-
-    def leave(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(0)
-
-    names = [name for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        names = []  # signals are the main thread's business
-    before = {name: signal.signal(getattr(signal, name), leave) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 def _write_summary(path: Path, demo: Demo, seen: Seen | None, wrong: list[str]) -> None:
