@@ -45,7 +45,7 @@ def write_until(
             took.append(time.perf_counter() - began)
             started.set()
             if not tight:
-                time.sleep(0.001)
+                time.sleep(0.001)  # the paced writer: up to a thousand commits a second
     waits.put(took)
 
 
@@ -57,7 +57,7 @@ def insert(connection: sqlite3.Connection, tight: bool) -> None:
         except sqlite3.OperationalError:
             if not tight:
                 raise
-            time.sleep(random.uniform(0.001, 0.008))
+            time.sleep(random.uniform(0.001, 0.008))  # the tight writer's own tries for the lock
         else:
             return
 
@@ -86,7 +86,7 @@ def measure(path: Path, *, tight: bool, operate: bool) -> list[float]:
         if report.problem:
             print(report.problem.sentence())
     else:
-        time.sleep(3.0)
+        time.sleep(3.0)  # the control: what the writers wait without us, over about as long
     stop.set()
     took = sorted(each for _ in processes for each in waits.get())
     for process in processes:

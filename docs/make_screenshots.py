@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from prismq_gui.app import capture, main_window  # noqa: E402
@@ -38,11 +39,8 @@ def wait_until(fulfilled: Callable[[], bool], what: str) -> None:
     while not fulfilled():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
-        QApplication.processEvents()
-        time.sleep(0.005)
-    for _ in range(20):  # what was painted a moment ago asks for rows and paints again
-        QApplication.processEvents()
-        time.sleep(0.01)
+        QTest.qWait(5)
+    QTest.qWait(200)  # what was painted a moment ago asks for rows and paints again
 
 
 def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:

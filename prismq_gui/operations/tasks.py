@@ -118,7 +118,7 @@ class TaskRun:
             self._adapt(held_s)
             if done < total:
                 writer.shorten_wal()
-                time.sleep(max(PAUSE_S, held_s))
+                time.sleep(max(PAUSE_S, held_s))  # writers that waited get the lock for as long as we had it
 
     def _adapt(self, held_s: float) -> None:
         if held_s > HOLD_S:
