@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
+from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
@@ -120,6 +121,14 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
     return sqlite3.SQLITE_DENY
 
 
+def _fetched(connection: sqlite3.Connection, sql: str, params: Sequence[Cell] = ()) -> list[Row]:
+    cursor = connection.execute(sql, params)
+    try:
+        return cursor.fetchall()
+    finally:
+        cursor.close()
+
+
 def decode_text(raw: bytes) -> str:
     r"""Decode a text cell; bytes that are not UTF-8 become ``\xff`` escapes."""
     return raw.decode("utf-8", "backslashreplace")
@@ -133,8 +142,10 @@ class ReadConnection:
     starve the writers' checkpoint.
     """
 
-    def __init__(self, path: Path, deadline_s: float) -> None:
+    def __init__(self, path: Path, deadline_s: float, breath: Breath | None = None) -> None:
         self.path = path
+        self._breath = breath or Breath()
+        self._version: Cell = None  # of the data when a pause was last thought of
         self._deadline_s = deadline_s
         self._deadline = 0.0
         self._timed_out = False
@@ -204,17 +215,19 @@ class ReadConnection:
             raise ProblemError(
                 Problem(ProblemKind.FAILED, "The file is closed", str(self.path), _NOTHING_WRITTEN, "Open it again.")
             )
-        self._timed_out = False
-        self._deadline = time.monotonic() + self._deadline_s
         try:
-            cursor = connection.execute(sql, params)
-            try:
-                return cursor.fetchall()
-            finally:
-                cursor.close()
+            with self._breath.turn(self._is_changing):
+                self._timed_out = False
+                self._deadline = time.monotonic() + self._deadline_s
+                return _fetched(connection, sql, params)
         except READ_ERRORS as error:
             # `from None`: SQLite and Python quote cell content in some messages.
             raise ProblemError(translate(error, self.path, doing=doing, timed_out=self._timed_out)) from None
+
+    def _is_changing(self) -> bool:
+        assert self._connection is not None
+        before, self._version = self._version, _fetched(self._connection, "PRAGMA data_version")[0][0]
+        return self._version != before
 
     def value(self, sql: str, params: Sequence[Cell] = (), *, doing: str = "read") -> Cell:
         """Return the first column of the first row, None where there is no row."""

@@ -6,31 +6,52 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.everything import as_int, count_logs
 from prismq_gui.insight.filters import Condition, LogFilter, checked_text, where
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import IdChunk
 from prismq_gui.insight.walking import MAX_CHUNK, Bounds, Pace, Walk, as_span, read_bounds, walk_all
 
 
-def scan_logs(connection: ReadConnection, layout: Layout, wanted: LogFilter) -> Iterator[IdChunk]:
-    """Yield the ids of the matching log lines, ascending; the last chunk, and only it, is done."""
+def scan_logs(
+    connection: ReadConnection, layout: Layout, wanted: LogFilter, *, again: bool = False
+) -> Iterator[IdChunk]:
+    """Yield the ids of the matching log lines, ascending; the last chunk, and only it, is done.
+
+    ``again``: the lines are shown already, so that they may be counted in short statements, which takes longer.
+    """
     wanted = replace(wanted, text=checked_text(wanted.text))
-    bounds = read_bounds(connection, "task_logs", "log_id", counted=wanted.is_empty) if layout.logs else None
+    bounds = read_bounds(connection, "task_logs", "log_id") if layout.logs else None
     if bounds is None:
         yield IdChunk(progress=1.0, done=True)
         return
-    if wanted.is_empty and bounds.count == bounds.high - bounds.low + 1:
-        yield IdChunk(range(bounds.low, bounds.high + 1), 1.0, True)
-        return
     pace = Pace()
     if wanted.is_empty:
-        for span, progress in walk_all(connection, "task_logs", "log_id", bounds, descending=False, pace=pace):
-            yield IdChunk(span, progress)
+        yield from _all(connection, bounds, in_steps=again and layout.has_log_index)
     elif wanted.task_id is not None and layout.has_log_index:
         yield from _of_one_task(connection, layout, wanted, bounds)
     else:
         yield from _walked(connection, layout, wanted, bounds, pace)
     yield IdChunk(progress=1.0, done=True)
+
+
+def _all(connection: ReadConnection, bounds: Bounds, *, in_steps: bool) -> Iterator[IdChunk]:
+    if in_steps:
+        count = 0
+        for part in count_logs(connection, bounds.high):
+            count += part
+            yield IdChunk()
+    else:
+        # In one statement: a line added between two would look like a gap.
+        columns = "(SELECT min(log_id) FROM task_logs), (SELECT max(log_id) FROM task_logs)"
+        sql = f"SELECT {columns}, (SELECT count(*) FROM task_logs)"
+        low, high, count = (as_int(cell) for cell in connection.rows(sql, doing="count the log lines")[0])
+        bounds = Bounds(low, high)
+    if count == bounds.high - bounds.low + 1:
+        yield IdChunk(range(bounds.low, bounds.high + 1), 1.0)
+        return
+    for span, progress in walk_all(connection, "task_logs", "log_id", bounds, descending=False, pace=Pace()):
+        yield IdChunk(span, progress)
 
 
 def _walked(

@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.counting import count_steps
+from prismq_gui.insight.everything import as_int
 from prismq_gui.insight.filters import Condition, LogFilter, TaskFilter, TaskOrder, where
 from prismq_gui.insight.layout import Layout, notes_for, read_layout, write_refusal
 from prismq_gui.insight.log_scan import scan_logs
 from prismq_gui.insight.messages import Cell, Change, FileFacts, IdChunk, LogRow, TaskDetail, TaskRow, WorkerRow
-from prismq_gui.insight.names import Aliases, Name, aliases_of, as_name, bound, distinct, shown
+from prismq_gui.insight.names import Aliases, Name, aliases_of, as_name, distinct, shown
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.rows import log_rows, task_detail, task_rows
 from prismq_gui.insight.scan import TaskScan
@@ -43,9 +46,9 @@ class QueueReader:
     :class:`~prismq_gui.insight.problems.ProblemError`.
     """
 
-    def __init__(self, path: Path, *, deadline_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, deadline_s: float = 5.0, breath: Breath | None = None) -> None:
         self._path = Path(path)
-        self._connection = ReadConnection(self._path, deadline_s)
+        self._connection = ReadConnection(self._path, deadline_s, breath)
         self._layout: Layout | None = None
         self._identity: _Identity | None = None
         self._data_version: Cell = None
@@ -177,15 +180,14 @@ class QueueReader:
         return self._aliases
 
     def count(self, status: str) -> int:
-        """Return how many tasks have a status, in one short statement."""
-        self._known()
-        cells = self._aliases.get("status", {}).get(status, (status,))
-        return sum(self._count(cell) for cell in cells)
+        """Return how many tasks have a status."""
+        return sum(self.count_steps(status))
 
-    def _count(self, status: Name) -> int:
-        mark, param = bound(status)
-        sql = f"SELECT count(*) FROM task_queue WHERE status IS {mark}"
-        return _int(self._connection.value(sql, (param,), doing="count the tasks"))
+    def count_steps(self, status: str) -> Iterator[int]:
+        """Yield parts of how many tasks have a status, each counted in one short statement."""
+        layout = self._known()
+        for cell in self._aliases.get("status", {}).get(status, (status,)):
+            yield from count_steps(self._connection, layout, cell)
 
     def workers(self, limit: int = 200) -> tuple[WorkerRow, ...]:
         """Return at most ``limit`` workers with what they hold."""
@@ -194,13 +196,13 @@ class QueueReader:
     def newest_task_id(self) -> int:
         """Return the largest task id, 0 where there is none."""
         self._known()
-        return _int(self._connection.value("SELECT max(id) FROM task_queue", doing="find the newest task"))
+        return as_int(self._connection.value("SELECT max(id) FROM task_queue", doing="find the newest task"))
 
     def newest_log_id(self) -> int:
         """Return the largest log id, 0 where there is none."""
         if not self._known().logs:
             return 0
-        return _int(self._connection.value("SELECT max(log_id) FROM task_logs", doing="find the newest log line"))
+        return as_int(self._connection.value("SELECT max(log_id) FROM task_logs", doing="find the newest log line"))
 
     def task_rows(self, ids: Sequence[int]) -> dict[int, TaskRow]:
         """Return the tasks of these ids that exist, in the order asked."""
@@ -224,9 +226,14 @@ class QueueReader:
         """Yield the ids of the matching tasks in order; the last chunk is done."""
         return TaskScan(self._connection, self._known(), filter, order, self._known_aliases(filter)).chunks()
 
-    def scan_logs(self, filter: LogFilter) -> Iterator[IdChunk]:
-        """Yield the ids of the matching log lines, ascending; the last chunk is done."""
-        return scan_logs(self._connection, self._known(), filter)
+    def scan_logs(self, filter: LogFilter, *, again: bool = False) -> Iterator[IdChunk]:
+        """Yield the ids of the matching log lines, ascending; the last chunk is done.
+
+        Args:
+            filter: Which lines.
+            again: They are shown already: better in short statements than soon.
+        """
+        return scan_logs(self._connection, self._known(), filter, again=again)
 
     def tasks_after(self, filter: TaskFilter, task_id: int, limit: int) -> array[int]:
         """Return the ids of matching tasks newer than one, ascending, at most ``limit``."""
@@ -248,7 +255,7 @@ class QueueReader:
         self, table: str, key: str, conditions: tuple[Condition, Condition], last: int, limit: int
     ) -> array[int]:
         found = array("q")
-        bounds = read_bounds(self._connection, table, key, counted=False)
+        bounds = read_bounds(self._connection, table, key)
         if bounds is None or bounds.high <= last or limit <= 0:
             return found
         walk = Walk(table, key, Bounds(max(bounds.low, last + 1), bounds.high), False, *conditions)
@@ -269,10 +276,6 @@ def _size(path: str) -> int:
         return Path(path).stat().st_size
     except OSError:
         return 0
-
-
-def _int(cell: Cell) -> int:
-    return cell if isinstance(cell, int) else 0
 
 
 def _gone(path: Path) -> Problem:

@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from prismq_gui.insight.connection import ReadConnection, Row
+from prismq_gui.insight.everything import MAX_PAIRS_A_COUNT, all_tasks
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder, checked_text, resolved, where
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, IdChunk, IdSpan
@@ -57,15 +58,9 @@ class TaskScan:
         Raises:
             ProblemError: While iterated, what a statement met.
         """
-        column = self._order.column
-        plain = self._filter.is_empty and column is TaskColumn.ID
-        bounds = read_bounds(self._connection, "task_queue", "id", counted=plain)
+        bounds = read_bounds(self._connection, "task_queue", "id")
         if bounds is None:
             yield IdChunk(progress=1.0, done=True)
-            return
-        if plain and bounds.count == bounds.high - bounds.low + 1:
-            every = range(bounds.low, bounds.high + 1)
-            yield IdChunk(every[::-1] if self._order.descending else every, 1.0, True)
             return
         for ids, progress in self._steps(bounds):
             yield IdChunk(ids, min(progress, 1.0))
@@ -97,12 +92,16 @@ class TaskScan:
         )
 
     def _by_id(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[Step]:
-        descending = self._order.descending
         if pairs is not None:
             return self._matching(self._merged(pairs, bounds))
-        if self._filter.is_empty:
-            return walk_all(self._connection, "task_queue", "id", bounds, descending=descending, pace=self._pace)
-        return self._walked(bounds)
+        return self._everything(bounds) if self._filter.is_empty else self._walked(bounds)
+
+    def _everything(self, bounds: Bounds) -> Iterator[Step]:
+        descending = self._order.descending
+        pairs = read_pairs(self._connection, (), ()) if self._layout.has_type_status_index else None
+        if pairs and len(pairs) <= MAX_PAIRS_A_COUNT:
+            return all_tasks(self._connection, pairs, bounds, descending=descending)
+        return walk_all(self._connection, "task_queue", "id", bounds, descending=descending, pace=self._pace)
 
     def _merged(self, pairs: list[Pair], bounds: Bounds) -> Iterator[tuple[list[int], float]]:
         return merged(self._connection, pairs, bounds, descending=self._order.descending, pace=self._pace)

@@ -22,10 +22,11 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 
 class Pace:
-    """A chunk size that aims at :data:`TARGET_S` a statement."""
+    """A chunk size that aims at :data:`TARGET_S` a statement, and is never over ``most``."""
 
-    def __init__(self, size: int = 1_024) -> None:
+    def __init__(self, size: int = 1_024, most: int = MAX_CHUNK) -> None:
         self.size = size
+        self._most = most
         self.longest_s = 0.0
 
     def run(self, statement: Callable[[int], list[Row]]) -> list[Row]:
@@ -51,7 +52,7 @@ class Pace:
         if took_s > TARGET_S:
             self.size = max(1, int(self.size * max(0.1, TARGET_S / took_s)))
         elif took_s < TARGET_S / 2:
-            self.size = min(MAX_CHUNK, self.size * 2)
+            self.size = min(self._most, self.size * 2)
 
 
 def is_about_size(error: ProblemError) -> bool:
@@ -61,21 +62,19 @@ def is_about_size(error: ProblemError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Smallest and largest id of a table, and how many there are (-1 where not counted)."""
+    """Smallest and largest id of a table."""
 
     low: int
     high: int
-    count: int = -1
 
 
-def read_bounds(connection: ReadConnection, table: str, key: str, *, counted: bool) -> Bounds | None:
+def read_bounds(connection: ReadConnection, table: str, key: str) -> Bounds | None:
     """Return a table's bounds, read in one statement, None where it is empty."""
-    count = f"(SELECT count(*) FROM {table})" if counted else "-1"
-    sql = f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table}), {count}"
-    low, high, found = connection.rows(sql, doing="look at the ids")[0]
+    sql = f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})"
+    low, high = connection.rows(sql, doing="look at the ids")[0]
     if not isinstance(low, int) or not isinstance(high, int):
         return None
-    return Bounds(low, high, found if isinstance(found, int) else -1)
+    return Bounds(low, high)
 
 
 @dataclass(frozen=True, slots=True)

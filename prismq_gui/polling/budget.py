@@ -13,6 +13,7 @@ MIN_INTERVAL_S = 0.25
 # each second costs the writers 4 to 9 %, one twentieth of the time under 4 %.
 REST_FACTOR = 20
 CHEAP_S = 0.001  # a job that takes less is not counted as sharing
+JOB_INTERVAL_S = 0.5  # of a job that is not cheap: figures that change faster are not read
 
 
 def rest_s(cost_s: float) -> float:
@@ -38,8 +39,10 @@ class Budget:
         """Return when a job may run (again)."""
         if job not in self._ended:
             return 0.0
+        cost_s = self._costs[job]
         sharing = sum(cost >= CHEAP_S for cost in self._costs.values())
-        return self._ended[job] + REST_FACTOR * self._costs[job] * max(1, sharing)
+        least_s = JOB_INTERVAL_S if cost_s >= CHEAP_S else 0.0
+        return self._ended[job] + max(least_s, REST_FACTOR * cost_s * max(1, sharing))
 
     def due(self, jobs: Iterable[Hashable], now: float) -> list[Hashable]:
         """Return the jobs that may run now: those that never ran first, then by how long they wait."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
@@ -72,8 +73,9 @@ class Engine(QObject):
         self._epoch = 0
         self._generation = 0  # of the data the feed was last told of
         self._operations = 0
-        self._poller = Poller(self._latest)
-        self._feed = Feed(self._latest, render)
+        breath = Breath()
+        self._poller = Poller(self._latest, breath)
+        self._feed = Feed(self._latest, render, breath)
         self._runner = Runner()
         self._threads = [
             WorkerThread("poll", self._poller),
@@ -225,7 +227,8 @@ class Engine(QObject):
         self._runner.stop_up_to = self._operations
 
     def _on_runner_reported(self, report: Report) -> None:
-        self._poll_wanted.emit()
+        for table in Table:
+            self.refresh(table)
         self.reported.emit(report)
 
     # -- the end

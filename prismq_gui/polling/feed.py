@@ -14,6 +14,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal, Slot
 
+from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.messages import LogRow, TaskRow
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
@@ -52,8 +53,9 @@ class Feed(Worker):
     failed = Signal(object)
     detail = Signal(object, object)
 
-    def __init__(self, latest: Latest, render: Mapping[Table, Render]) -> None:
+    def __init__(self, latest: Latest, render: Mapping[Table, Render], breath: Breath) -> None:
         super().__init__()
+        self._breath = breath
         self._latest = latest
         self._render = dict(render)
         self._opening: FeedOpening | None = None
@@ -213,7 +215,7 @@ class Feed(Worker):
 
     def _opened(self) -> QueueReader:
         assert self._opening is not None
-        reader = QueueReader(self._opening.path)
+        reader = QueueReader(self._opening.path, breath=self._breath)
         try:
             reader.open()
         except ProblemError:

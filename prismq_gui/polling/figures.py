@@ -6,7 +6,7 @@ Owns the values last read and when they may be read again. Old values stay where
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 from prismq_gui.insight.messages import Change, FileFacts, StatusCount, WorkerRow
@@ -32,6 +32,16 @@ class _Count:
 _STATUSES, _TYPES, _WORKERS = "statuses", "types", "workers"
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """A job that has begun; it may take many polls to end."""
+
+    job: Hashable
+    steps: Iterator[None]
+    generation: int  # of the data when it began
+    cost_s: float = 0.0
+
+
 class Figures:
     """Values and jobs of one open file. Used in the poll thread."""
 
@@ -48,11 +58,13 @@ class Figures:
         self._workers: tuple[WorkerRow, ...] = ()
         self._newest = (0, 0)
         self._read_at: dict[Hashable, int] = {}  # job → the data generation it saw
+        self._under_way: _UnderWay | None = None
 
     def forgive(self) -> None:
         """Let everything be read anew at once."""
         self._budget.forgive()
         self._read_at.clear()
+        self._under_way = None
 
     def look(self, reader: QueueReader, change: Change, now: float, adapt: Callable[[FileFacts], FileFacts]) -> None:
         """Read what is cheap on any file: sizes and the newest ids."""
@@ -70,23 +82,34 @@ class Figures:
         Raises:
             ProblemError: The file itself cannot be read, so that no other job would succeed.
         """
-        started = time.monotonic()
+        started = now = time.monotonic()
         failed: Problem | None = None
-        while jobs := self._budget.due(self._outdated(), time.monotonic()):
+        while (running := self._next(reader, now)) is not None:
             began = time.monotonic()
             if is_void() or began - started >= WORK_S:
                 break
-            job = jobs[0]
             try:
-                self._run(reader, job, began)
+                is_done = next(running.steps, self) is self
             except ProblemError as error:
+                self._under_way = None
                 if error.problem.kind is not ProblemKind.TOO_SLOW:
                     raise
-                failed = error.problem
-            self._read_at[job] = self._generation
+                failed, is_done = error.problem, True
             now = time.monotonic()
-            self._budget.spent(job, now, now - began)
+            running.cost_s += now - began
+            if is_done:
+                self._under_way = None
+                self._read_at[running.job] = running.generation
+                self._budget.spent(running.job, now, running.cost_s)
         return failed
+
+    def _next(self, reader: QueueReader, now: float) -> _UnderWay | None:
+        """Return the job that goes on, else begin the next that may run."""
+        if self._under_way is None:
+            jobs = self._budget.due(self._outdated(), now)
+            if jobs:
+                self._under_way = _UnderWay(jobs[0], self._steps(reader, jobs[0]), self._generation)
+        return self._under_way
 
     @property
     def has_new_work(self) -> bool:
@@ -98,9 +121,14 @@ class Figures:
         jobs: list[Hashable] = [_STATUSES, *(_Count(status) for status in ordered), _WORKERS, _TYPES]
         return [job for job in jobs if self._read_at.get(job) != self._generation]
 
-    def _run(self, reader: QueueReader, job: Hashable, now: float) -> None:
+    def _steps(self, reader: QueueReader, job: Hashable) -> Iterator[None]:
+        """Do a job in short steps."""
         if isinstance(job, _Count):
-            self._counts[job.status] = StatusCount(job.status, reader.count(job.status), now)
+            began, count = time.monotonic(), 0
+            for part in reader.count_steps(job.status):
+                count += part
+                yield
+            self._counts[job.status] = StatusCount(job.status, count, began)
         elif job == _STATUSES:
             self._statuses = reader.statuses()
             gone = self._counts.keys() - set(self._statuses)

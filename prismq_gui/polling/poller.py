@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QTimer, Signal, Slot
 
+from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.messages import Change, FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
@@ -51,8 +52,9 @@ class Poller(Worker):
     link = Signal(object)
     snapshot = Signal(object)
 
-    def __init__(self, latest: Latest) -> None:
+    def __init__(self, latest: Latest, breath: Breath) -> None:
         super().__init__()
+        self._breath = breath
         self._latest = latest
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_timer_timeout)
@@ -149,7 +151,7 @@ class Poller(Worker):
     def _open(self) -> None:
         assert self._opening is not None
         self.close()
-        self._reader = QueueReader(self._opening.request.path)
+        self._reader = QueueReader(self._opening.request.path, breath=self._breath)
         try:
             facts = self._read_only(self._reader.open())
         except ProblemError as error:

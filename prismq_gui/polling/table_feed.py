@@ -21,6 +21,8 @@ from prismq_gui.polling.messages import IdsAppended, IdsPatched, Query, Span
 
 TAIL_LIMIT = 50_000  # new rows taken at once; the rest in the next step
 
+SCAN_INTERVAL_S = 1.0  # new rows come at once, by the tail; this is for rows that left, or changed their place
+
 Tell = Callable[[IdsAppended | IdsPatched], None]
 
 
@@ -127,7 +129,7 @@ class TableFeed:
             chunks = reader.scan_tasks(query.filter, query.order)
         else:
             horizon = reader.newest_log_id()
-            chunks = reader.scan_logs(query.filter)
+            chunks = reader.scan_logs(query.filter, again=not is_first)
         self._scan = _Scan(chunks, self._ids if is_first else IdList(), horizon, is_first)
         self._advance(query, self._scan)
 
@@ -159,7 +161,7 @@ class TableFeed:
                 self._tell_batches(query, IdChunk(progress=1.0, done=True), time.monotonic())
         self._is_complete = True
         self._horizon = max(scan.horizon, self._newest_listed(query))
-        self._scan_again_at = time.monotonic() + REST_FACTOR * scan.cost_s
+        self._scan_again_at = time.monotonic() + max(SCAN_INTERVAL_S, REST_FACTOR * scan.cost_s)
 
     def _newest_listed(self, query: Query) -> int:
         """Return the newest id in a list in id order: a scan may have seen it after its horizon was read."""

@@ -1,0 +1,128 @@
+"""All ids of a table, mostly without reading them: where a stretch has as many rows as ids, it has no gap.
+
+A count of the whole table would be one statement of 10 ms and more a million rows, in one snapshot that holds the
+writers' log open; so counts are made stretch by stretch, over an index, never over the table with its payloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prismq_gui.insight.connection import ReadConnection, Row
+from prismq_gui.insight.messages import Cell, IdSpan
+from prismq_gui.insight.names import bound
+from prismq_gui.insight.streams import Pair
+from prismq_gui.insight.walking import Bounds, Pace, walk_all
+
+MAX_PAIRS_A_COUNT = 64  # a seek each in one statement
+FIRST_WINDOW = 1_024  # ids; what is seen first does not wait for a long count
+SPARSE_WINDOWS = 8  # so many on end with more gaps than rows: to walk over the rows is quicker
+LARGEST_WINDOW = 131_072  # about 10 ms to count
+
+
+def all_tasks(
+    connection: ReadConnection, pairs: list[Pair], bounds: Bounds, *, descending: bool
+) -> Iterator[tuple[IdSpan, float]]:
+    """Yield the ids of all tasks in order, with the progress; ``pairs`` are all there are, at least one.
+
+    A pair that is new since makes a stretch seem to have a gap; then its ids are read.
+    """
+    sql, params = _count_sql(pairs)
+    pace, sparse = Pace(FIRST_WINDOW, LARGEST_WINDOW), 0
+    rest: Bounds | None = bounds
+    while rest is not None and sparse < SPARSE_WINDOWS:
+        window, here = rest, rest
+
+        def read(size: int, here: Bounds = here) -> list[Row]:
+            nonlocal window
+            window = _window(here, size, descending=descending)
+            return connection.rows(sql, (*params, window.low, window.high), doing="count the ids")
+
+        count = as_int(pace.run(read)[0][0])
+        width = window.high - window.low + 1
+        sparse = sparse + 1 if count < width // 2 else 0
+        rest = _after(rest, window, descending=descending)
+        if count == width:
+            ids = range(window.low, window.high + 1)
+            yield ids[::-1] if descending else ids, _progress(bounds, rest)
+        elif count == 0:
+            rest = _next_row(connection, rest, descending=descending)
+        else:
+            for span, _ in walk_all(connection, "task_queue", "id", window, descending=descending, pace=Pace()):
+                yield span, _progress(bounds, rest)
+    if rest is not None:
+        share = 1.0 - _progress(bounds, rest)
+        for span, progress in walk_all(connection, "task_queue", "id", rest, descending=descending, pace=Pace()):
+            yield span, 1.0 - share * (1.0 - progress)
+
+
+def _window(rest: Bounds, size: int, *, descending: bool) -> Bounds:
+    if descending:
+        return Bounds(max(rest.low, rest.high - size + 1), rest.high)
+    return Bounds(rest.low, min(rest.high, rest.low + size - 1))
+
+
+def _after(rest: Bounds, window: Bounds, *, descending: bool) -> Bounds | None:
+    """Return what is left once the window is done."""
+    left = Bounds(rest.low, window.low - 1) if descending else Bounds(window.high + 1, rest.high)
+    return left if left.low <= left.high else None
+
+
+def _next_row(connection: ReadConnection, rest: Bounds | None, *, descending: bool) -> Bounds | None:
+    """Return what is left from the next task on, None where there is none."""
+    if rest is None:
+        return None
+    best = "max" if descending else "min"
+    sql = f"SELECT {best}(id) FROM task_queue WHERE id BETWEEN ? AND ?"
+    found = connection.value(sql, (rest.low, rest.high), doing="look at the ids")
+    if not isinstance(found, int):
+        return None
+    return Bounds(rest.low, found) if descending else Bounds(found, rest.high)
+
+
+def _progress(bounds: Bounds, rest: Bounds | None) -> float:
+    left = 0 if rest is None else rest.high - rest.low + 1
+    return 1.0 - left / (bounds.high - bounds.low + 1)
+
+
+def _count_sql(pairs: list[Pair]) -> tuple[str, tuple[Cell, ...]]:
+    """Return one statement, so one snapshot: a task that changes its status between two counts would be lost."""
+    parts, params = [], []
+    for pair in pairs:
+        (type_mark, type_param), (status_mark, status_param) = bound(pair.type), bound(pair.status)
+        parts.append(
+            "(SELECT count(*) FROM task_queue INDEXED BY ix_task_type_status "
+            f"WHERE type IS {type_mark} AND status IS {status_mark} AND id BETWEEN span.low AND span.high)"
+        )
+        params += [type_param, status_param]
+    return f"SELECT {' + '.join(parts)} FROM (SELECT ? AS low, ? AS high) AS span", tuple(params)
+
+
+def count_logs(connection: ReadConnection, high: int) -> Iterator[int]:
+    """Yield parts of how many log lines there are with ids up to ``high``.
+
+    In the order of the index by task: a line never changes its task, so each is counted once.
+    """
+    position, pace = -(2**63), Pace(FIRST_WINDOW, LARGEST_WINDOW)
+    lines = "FROM task_logs INDEXED BY ix_logs_task WHERE task_id >= ?"
+    while True:
+
+        def read(size: int, position: int = position) -> list[Row]:
+            sql = f"SELECT task_id {lines} ORDER BY task_id LIMIT 1 OFFSET ?"
+            return connection.rows(sql, (position, size), doing="count the log lines")
+
+        rows = pace.run(read)
+        end = rows[0][0] if rows else None
+        if not isinstance(end, int):
+            sql = f"SELECT count(*) {lines} AND log_id <= ?"
+            yield as_int(connection.value(sql, (position, high), doing="count the log lines"))
+            return
+        end = max(end, position + 1)  # one task may have very many lines
+        sql = f"SELECT count(*) {lines} AND task_id < ? AND log_id <= ?"
+        yield as_int(connection.value(sql, (position, end, high), doing="count the log lines"))
+        position = end
+
+
+def as_int(cell: Cell) -> int:
+    """Return a number that SQLite computed, 0 where there is none."""
+    return cell if isinstance(cell, int) else 0
