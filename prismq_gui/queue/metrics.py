@@ -64,7 +64,7 @@ def depth(source: Source) -> Depth:
     pairs = reading.pairs(run) if reading.has_index(run, "ix_task_type_status") else None
     if pairs is None:
         rows = run(
-            "SELECT typeof(type), CAST(type AS BLOB), typeof(status), CAST(status AS BLOB), reading.count(*) "
+            "SELECT typeof(type), CAST(type AS BLOB), typeof(status), CAST(status AS BLOB), count(*) "
             f"FROM task_queue GROUP BY type, status LIMIT {reading.MAX_KINDS + 1}", ()
         )  # fmt: skip
         entries = [
