@@ -10,8 +10,8 @@ import sys
 import threading
 
 
-def stop_when_stdin_closes(stop: threading.Event, *, grace_s: float) -> None:
-    """Set ``stop`` when stdin ends, and end the process the hard way if it is still there after the grace.
+def stop_when_stdin_closes(*stops: threading.Event, grace_s: float) -> None:
+    """Set the events when stdin ends, and end the process the hard way if it is still there after the grace.
 
     A program without stdin (a windowed one started by hand) is not watched.
     """
@@ -27,7 +27,8 @@ def stop_when_stdin_closes(stop: threading.Event, *, grace_s: float) -> None:
                 pass
         except OSError:
             pass  # closed under us: the end as well
-        stop.set()
+        for stop in stops:
+            stop.set()
         gone = threading.Timer(grace_s, os._exit, args=(1,))
         gone.daemon = True
         gone.start()

@@ -10,14 +10,20 @@ import json
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from prismq_gui.queue import HandlerRegistry, QueueWorker, install_signal_handlers
+from prismq_gui.queue.handlers import Isolation
+from prismq_gui.queue.signals import EndNow, Stopping
+from prismq_gui.queue.worker import GRACE_S
 from prismq_gui.stdin_watch import stop_when_stdin_closes
 
-ORPHAN_GRACE_S: Final = 5.0
+ORPHAN_GRACE_S: Final = 8.0  # more than HARD_END_S, so that what is held is given back before the hard end
+HARD_END_S: Final = 4.0  # from the wish to have tasks given back to the end of the process
+_LOOK_S: Final = 0.2  # how often the main thread looks; on Windows a signal is handled then
 
 
 class WorkerUsageError(ValueError):
@@ -34,28 +40,72 @@ class WorkerOptions:
     capabilities: str | None = None
     lease_seconds: float = 60.0
     until_stdin_closes: bool = False
+    concurrency: int = 1
+    isolation: Isolation = "thread"
+    grace_s: float = GRACE_S
 
 
 def run_worker(options: WorkerOptions) -> int:
-    """Run tasks until told to stop. Returns the exit code.
+    """Run tasks until told to stop. Returns the exit code: 0, or 1 where a handler would not end.
 
-    The first signal lets the running task end; the second one ends the process at once, and the task is claimed
-    again when its lease runs out.
+    The first signal claims nothing more and lets running tasks end within the grace time, then they are given back;
+    the second one gives them back at once; the third one ends the process, and they are claimed again when their
+    leases run out.
 
     Raises:
-        WorkerUsageError: the handlers or the capabilities can't be used.
+        WorkerUsageError: the handlers, the capabilities or a number can't be used.
     """
     registry = load_registry(options.handlers)
-    worker = QueueWorker(
-        options.path, registry, worker_id=options.worker_id,
-        capabilities=read_capabilities(options.capabilities), lease_seconds=options.lease_seconds,
-    )  # fmt: skip
-    stop = threading.Event()
-    install_signal_handlers(stop)
+    try:
+        worker = QueueWorker(
+            options.path, registry, worker_id=options.worker_id,
+            capabilities=read_capabilities(options.capabilities), lease_seconds=options.lease_seconds,
+            concurrency=options.concurrency, isolation=options.isolation, grace_s=options.grace_s,
+        )  # fmt: skip
+    except WorkerUsageError:
+        raise
+    except ValueError as error:
+        raise WorkerUsageError(str(error)) from error
+    stop, at_once = threading.Event(), threading.Event()
+    install_signal_handlers(stop, at_once)
     if options.until_stdin_closes:
-        stop_when_stdin_closes(stop, grace_s=ORPHAN_GRACE_S)
-    worker.run(stop)
+        stop_when_stdin_closes(stop, at_once, grace_s=ORPHAN_GRACE_S)
+    return _run_beside(worker, Stopping(stop, at_once, options.grace_s))
+
+
+def _run_beside(worker: QueueWorker, stopping: Stopping) -> int:
+    """Run the worker in a thread of its own, so that the main thread is free for signals whatever a handler does."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.run(stopping.stop, at_once=stopping.at_once)
+        except BaseException as error:  # noqa: BLE001 (raised again in the main thread)
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="worker", daemon=True)
+    thread.start()
+    over_since: float | None = None
+    try:
+        while thread.is_alive():
+            thread.join(_LOOK_S)
+            if stopping.is_over():
+                over_since = over_since or time.monotonic()
+                if time.monotonic() - over_since > HARD_END_S:
+                    _end_hard(worker)
+    except EndNow as error:
+        sys.stderr.flush()
+        os._exit(int(error.code or 1))  # the handler's thread can't be ended by anything else
+    if errors:
+        raise errors[0]
     return 0
+
+
+def _end_hard(worker: QueueWorker) -> None:
+    """Give back what handlers that don't end still hold, and end the process with them."""
+    print(f"{worker.worker_id}: a handler did not end in time; its task is given back.", file=sys.stderr, flush=True)
+    worker.give_back()
+    os._exit(1)
 
 
 def load_registry(text: str) -> HandlerRegistry:

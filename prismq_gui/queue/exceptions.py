@@ -28,4 +28,4 @@ class TaskTimeout(Exception):  # noqa: N818 (the field's name for it)
 
 
 class TaskCancelled(Exception):  # noqa: N818 (the field's name for it)
-    """Raised at a handler's next check when the worker stops or no longer holds the task."""
+    """Raised at a handler's next check when the task is cancelled, the worker gives it back, or its lease was lost."""

@@ -1,15 +1,19 @@
-"""Writing log lines of a task, and cutting texts that are too long to keep."""
+"""Writing log lines of a task, alone or in batches, and cutting texts that are too long to keep."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.timestamps import now_utc, utc_text
 
 LONGEST_TEXT_BYTES = 64 * 1024
+CANCEL_LEVEL = "CANCEL"  # asks the task's worker to end it, see cancelling; a handler's own line never has it
+MOST_WAITING = 1000  # lines held back at most
 _INSERT = "INSERT INTO task_logs (task_id, at_utc, level, message, details) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -28,6 +32,54 @@ def write_log(
     """
     text = None if details is None else as_json(details)
     db.execute(_INSERT, (task_id, now or utc_text(now_utc()), shorten(str(level)), shorten(str(message)), text))
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line for a task's log, not written yet; ``at_utc`` is the file's text of a moment."""
+
+    at_utc: str
+    level: str
+    message: str
+    details: Mapping[str, Any]
+
+
+def write_lines(db: QueueDatabase, task_id: int, lines: Sequence[LogLine]) -> None:
+    """Add a handler's lines to its task's log in one transaction of their own."""
+    with db.transaction():
+        for line in lines:
+            level = "INFO" if line.level == CANCEL_LEVEL else line.level
+            write_log(db, task_id, level, line.message, line.details or None, now=line.at_utc)
+
+
+class LogBuffer:
+    """Lines of one running task, in order; the handler's threads add, they and the keeper flush.
+
+    Args:
+        write: Writes lines; must not raise.
+    """
+
+    def __init__(self, write: Callable[[Sequence[LogLine]], None]) -> None:
+        self._write = write
+        self._lines: list[LogLine] = []
+        self._guard = threading.Lock()
+        self._order = threading.RLock()
+
+    def add(self, line: LogLine, *, wait_for: int = 1) -> None:
+        """Add a line; write all once so many are waiting."""
+        with self._guard:
+            self._lines.append(line)
+            due = len(self._lines) >= min(wait_for, MOST_WAITING)
+        if due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        with self._order:
+            with self._guard:
+                lines, self._lines = self._lines, []
+            if lines:
+                self._write(lines)
 
 
 def as_json(details: Mapping[str, Any]) -> str:

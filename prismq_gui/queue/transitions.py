@@ -47,6 +47,7 @@ class Transition(Enum):
     FAIL = "fail"
     BURY = "bury"
     RELEASE = "release"
+    CANCEL = "cancel"
     OPERATOR_RETRY = "operator retry"
     OPERATOR_CANCEL = "operator cancel"
 
@@ -68,6 +69,8 @@ TRANSITIONS: Mapping[Transition, Rule] = MappingProxyType(
         Transition.FAIL: Rule(RUNNING, Status.FAILED.value),
         Transition.BURY: Rule(RUNNING, Status.DEAD_LETTER.value),
         Transition.RELEASE: Rule(RUNNING, Status.QUEUED.value),
+        # By the worker that holds it, on request; or by anyone once the lease is over.
+        Transition.CANCEL: Rule(RUNNING, Status.CANCELLED.value),
         Transition.OPERATOR_RETRY: Rule(
             (Status.FAILED.value, Status.DEAD_LETTER.value, Status.CANCELLED.value), Status.QUEUED.value
         ),

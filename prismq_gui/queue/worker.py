@@ -1,42 +1,38 @@
-"""A worker: claims, runs handlers, records what became of each task.
+"""A worker: claims, runs handlers in one or more slots, records what became of each task.
 
-At least once: a task whose worker dies between the work and its record runs again. Owns the loop
-and its graceful end; the writes stand in ``settling``, the claim in ``claiming``.
+At least once: a task whose worker dies between the work and its record runs again. Owns the slots, the
+loop of each and its graceful end; what becomes of one task stands in ``running``, the claim in ``claiming``.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
 import socket
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from prismq_gui.queue import settling
 from prismq_gui.queue.claiming import ClaimedTask, Claimer
 from prismq_gui.queue.database import QueueDatabase
-from prismq_gui.queue.exceptions import (
-    LeaseLost,
-    PermanentError,
-    QueueBusyError,
-    QueueDatabaseError,
-    QueueSchemaError,
-    TaskCancelled,
-)
-from prismq_gui.queue.handlers import HandlerRegistry, Registration, TaskContext
+from prismq_gui.queue.exceptions import LeaseLost, QueueBusyError, QueueDatabaseError, QueueSchemaError
+from prismq_gui.queue.handler_process import pickled
+from prismq_gui.queue.handlers import ISOLATIONS, HandlerRegistry, Isolation
 from prismq_gui.queue.heartbeat import Keeper, beat
 from prismq_gui.queue.retry import RetryPolicy
+from prismq_gui.queue.running import Rules, TaskRunner
+from prismq_gui.queue.signals import EndNow, Stopping, install_signal_handlers
+
+__all__ = ["QueueWorker", "install_signal_handlers", "new_worker_id"]
 
 LONGEST_WAIT_S = 10.0  # between tries on a file that can't be written
+MOST_SLOTS = 256
+GRACE_S = 5.0
+_NAP_S = 0.25  # the main thread looks up that often: on Windows a signal waits until then
 
 
 def new_worker_id() -> str:
@@ -44,21 +40,8 @@ def new_worker_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{random.getrandbits(24):06x}"
 
 
-def install_signal_handlers(stop: threading.Event) -> None:
-    """Set the event on Ctrl-C, SIGTERM and Windows' Ctrl-Break; a second one ends the process at once."""
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise SystemExit(128 + number)
-        stop.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), on_signal)
-
-
 class QueueWorker:
-    """One worker on one queue file; ``run`` belongs to one thread.
+    """One worker on one queue file; ``run`` belongs to one thread and makes the others.
 
     Args:
         path: The queue file.
@@ -69,9 +52,13 @@ class QueueWorker:
         poll_interval_s: How long it waits when there is nothing to do (± a quarter).
         retry: How long to wait before the next attempt.
         types: Which types it claims; None means those that have a handler.
+        concurrency: How many tasks it runs at a time. One runs in the thread of ``run``, more in a thread each.
+        isolation: Where handlers run that don't say: in the slot's ``"thread"``, or in a child ``"process"`` of the
+            slot, which can be ended by force and whose crash is its task's failed attempt.
+        grace_s: How long running tasks may go on after the stop, before they are given back.
 
     Raises:
-        ValueError: There is no type to claim.
+        ValueError: There is no type to claim, a value isn't allowed, or a handler can't run in a process.
     """
 
     def __init__(
@@ -85,196 +72,219 @@ class QueueWorker:
         poll_interval_s: float = 0.5,
         retry: RetryPolicy | None = None,
         types: Sequence[str] | None = None,
+        concurrency: int = 1,
+        isolation: Isolation = "thread",
+        grace_s: float = GRACE_S,
     ) -> None:
         self._db = QueueDatabase(path)
-        self._registry = registry
         self.worker_id = worker_id or new_worker_id()
         self.capabilities = dict(capabilities or {})
-        self._lease_seconds = lease_seconds
         self._poll_interval_s = poll_interval_s
-        self._retry = retry or RetryPolicy()
         self._types = tuple(types) if types is not None else registry.types()
         if not self._types:
             raise ValueError("the registry has no handlers: a worker without any would claim nothing")
+        if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= MOST_SLOTS:
+            raise ValueError(f"concurrency must be a whole number from 1 to {MOST_SLOTS}, not {concurrency!r:.100}")
+        if isolation not in ISOLATIONS:
+            raise ValueError(f"isolation must be one of {ISOLATIONS}, not {isolation!r:.100}")
+        if not grace_s >= 0:
+            raise ValueError(f"grace_s must not be negative, not {grace_s!r:.100}")
+        self._concurrency = concurrency
+        self._grace_s = grace_s
+        self._lease_seconds = lease_seconds
+        self._rules = Rules(registry, isolation, lease_seconds, retry or RetryPolicy(), self._tell)
+        _check_handlers(registry, self._types, isolation)
         self._claimer = Claimer(self._db)
+        self._claiming = threading.Lock()
         self._keeper: Keeper | None = None
-        self._stop = threading.Event()
+        self._stopping = Stopping(threading.Event(), None, grace_s)
 
-    def run(self, stop: threading.Event | None = None, *, until_empty: bool = False) -> int:
-        """Work until the event is set (or, with ``until_empty``, nothing is due) and return how many tasks were run.
+    def run(
+        self,
+        stop: threading.Event | None = None,
+        *,
+        at_once: threading.Event | None = None,
+        until_empty: bool = False,
+    ) -> int:
+        """Work until told to stop (or, with ``until_empty``, until nothing is due) and return how many tasks were run.
 
-        The running handler is told to stop through its context; what it leaves undone is given back.
         A file that can't be written for a while (busy, disk full) is told and tried again.
+
+        Args:
+            stop: Once set nothing more is claimed; running tasks have the grace time, then they are told
+                through their context, and what they leave undone is given back.
+            at_once: Once set there is no (more) grace.
+            until_empty: End when nothing is due.
 
         Raises:
             QueueSchemaError: The file lacks a table or column.
             QueueDatabaseError: The file can't be opened at the start, or was deleted or replaced since.
         """
-        self._stop = stop or threading.Event()
+        self._stopping = stopping = Stopping(stop or threading.Event(), at_once, self._grace_s)
         keeper = None
         try:
             self._db.initialize_schema()
             beat(self._db, self.worker_id, self.capabilities)
             self._keeper = keeper = Keeper(
-                self._db.db_path, self.worker_id, self.capabilities, self._lease_seconds, self._db.is_same_file
-            )
+                self._db.db_path, self.worker_id, self.capabilities, self._lease_seconds,
+                self._db.is_same_file, stopping.is_over,
+            )  # fmt: skip
             keeper.start()
-            return self._loop(keeper, until_empty)
+            return self._run_slots(keeper, stopping, until_empty)
         finally:
             if keeper is not None:
                 keeper.stop()
             self._keeper = None
             self._db.close()
 
-    def _loop(self, keeper: Keeper, until_empty: bool) -> int:
-        ran, wait_s = 0, self._poll_interval_s
-        while not self._stop.is_set():
-            if keeper.file_gone.is_set():
-                raise QueueDatabaseError(
-                    f"The queue {self._db.db_path} was deleted or replaced while {self.worker_id} had it open. "
-                    "No further task was claimed. Start the worker again once the file is in its place."
-                )
-            try:
-                if self._claim_and_run():
-                    ran, wait_s = ran + 1, self._poll_interval_s
-                    continue
-                if until_empty:
-                    break
-                wait_s = self._poll_interval_s
-            except QueueSchemaError:
-                raise
-            except QueueDatabaseError as error:
-                self._tell(f"{error} Trying again.")
-                wait_s = min(LONGEST_WAIT_S, max(wait_s, 0.05) * 2)
-            self._stop.wait(wait_s * random.uniform(0.75, 1.25))  # noqa: S311 (spread, not secrecy)
-        return ran
+    def _run_slots(self, keeper: Keeper, stopping: Stopping, until_empty: bool) -> int:
+        failed = threading.Event()
+        slots = [_Slot(self, keeper, stopping, failed, until_empty=until_empty) for _ in range(self._concurrency)]
+        if len(slots) == 1:
+            slots[0].work()
+        else:
+            threads = [
+                threading.Thread(target=slot.work, name=f"slot {number} of {self.worker_id}")
+                for number, slot in enumerate(slots, 1)
+            ]
+            _run_to_end(threads, failed, stopping)
+        for slot in slots:
+            if slot.error is not None:
+                raise slot.error
+        return sum(slot.ran for slot in slots)
 
     def run_once(self) -> bool:
         """Claim and run one task; False where nothing was due (or the file was busy).
 
-        Alone, without ``run``, nothing renews the lease meanwhile.
+        Alone, without ``run``, nothing renews the lease meanwhile, and no request to cancel is seen before the end.
         """
+        runner = TaskRunner(self._db, self._rules, self._keeper, self._stopping)
         try:
-            return self._claim_and_run()
+            task = self._claim()
+            if task is not None:
+                self._run_task(runner, task)
         except QueueBusyError as error:
             self._tell(f"{error} Trying again.")
             return False
+        finally:
+            runner.close()
+        return task is not None
 
-    def _claim_and_run(self) -> bool:
-        task = self._claimer.claim(self.worker_id, self.capabilities, self._lease_seconds, self._types)
-        if task is None:
-            return False
-        try:
-            self._run(task)
-        except LeaseLost as error:
-            self._tell(str(error))
-        return True
+    def give_back(self) -> None:
+        """Give back whatever is held, though its handler may still run: right before the process ends, from any thread.
 
-    def _tell(self, words: str) -> None:
-        print(f"{self.worker_id}: {words}", file=sys.stderr)
-
-    def _record(self, task: ClaimedTask, settle: Callable[[], None]) -> None:
-        """Record what became of a task, trying for as long as its lease may last: the work is done already.
-
-        Raises:
-            LeaseLost: The task isn't this worker's any more, or could not be recorded until its lease ended.
+        What can't be given back is told, and runs again when its lease ends.
         """
-        deadline, wait_s = time.monotonic() + self._lease_seconds, 0.05
-        while True:
+        keeper = self._keeper
+        for one in keeper.held() if keeper is not None else ():
             try:
-                return settle()
-            except LeaseLost:
-                raise
+                settling.release(self._db, one.task, "the worker was ended")
             except QueueDatabaseError as error:
-                if time.monotonic() >= deadline:
-                    raise LeaseLost(
-                        f"Task {task.id}: what became of attempt {task.attempt} could not be recorded, "
-                        f"so it runs again once its lease has ended. {error}"
-                    ) from error
-                self._tell(f"task {task.id}: {error} Trying again.")
-            time.sleep(wait_s)
-            wait_s = min(2.0, wait_s * 2)
+                self._tell(f"task {one.task.id}: {error}")
 
     def close(self) -> None:
         """Close the database (``run`` does it by itself)."""
         self._db.close()
 
-    def _run(self, task: ClaimedTask) -> None:
-        self._record(task, lambda: settling.start(self._db, task))
-        registration = self._registry.get(task.type)
-        if registration is None:
-            self._refuse(task, f"no handler for the type {task.type!r}")
-            return
-        if isinstance(task.payload, bytes):
-            self._refuse(task, "the payload is not JSON (it is not UTF-8 text)")
-            return
-        try:
-            payload = json.loads(task.payload)
-        except (ValueError, RecursionError) as error:
-            self._refuse(task, f"the payload is not JSON ({error})")
-            return
-        self._handle(task, registration, payload)
+    def _claim(self) -> ClaimedTask | None:
+        return self._claimer.claim(self.worker_id, self.capabilities, self._lease_seconds, self._types)
 
-    def _refuse(self, task: ClaimedTask, why: str) -> None:
-        self._record(task, lambda: settling.fail(self._db, task, f"PermanentError: {why}"))
-
-    def _handle(self, task: ClaimedTask, registration: Registration, payload: object) -> None:
-        context = self._context(task, registration, payload)
-        if self._keeper is not None:
-            self._keeper.hold(task, context.lost)
+    def _run_task(self, runner: TaskRunner, task: ClaimedTask) -> None:
         try:
-            self._record(task, self._outcome(task, registration, context))
+            runner.run(task)
+        except LeaseLost as error:
+            self._tell(str(error))
+
+    def _tell(self, words: str) -> None:
+        print(f"{self.worker_id}: {words}", file=sys.stderr)
+
+
+class _Slot:
+    """One task at a time, in one thread. The slots share their worker's connection and its place in line.
+
+    One idle slot at a time asks the file for work, and the others wait for it: an idle worker costs one claim
+    an interval, however many slots it has.
+    """
+
+    def __init__(
+        self, worker: QueueWorker, keeper: Keeper, stopping: Stopping, failed: threading.Event, *, until_empty: bool
+    ) -> None:
+        self.ran = 0
+        self.error: BaseException | None = None
+        self._worker = worker
+        self._keeper = keeper
+        self._stopping = stopping
+        self._failed = failed
+        self._until_empty = until_empty
+        self._runner = TaskRunner(worker._db, worker._rules, keeper, stopping)
+
+    def work(self) -> None:
+        """Claim and run until the end; what ends it early is kept in ``error``, and ends the other slots."""
+        try:
+            while (task := self._next()) is not None:
+                self._worker._run_task(self._runner, task)
+                self.ran += 1
+        except BaseException as error:  # noqa: BLE001 (raised again by run, in its thread)
+            self.error = error
+            self._failed.set()
         finally:
-            if self._keeper is not None:
-                self._keeper.let_go()
+            self._runner.close()
 
-    def _outcome(self, task: ClaimedTask, registration: Registration, context: TaskContext) -> Callable[[], None]:
-        """Run the handler and return what is to be recorded."""
-        try:
-            result = registration.handler(context)
-        except TaskCancelled as error:
-            return partial(settling.release, self._db, task, str(error))
-        except LeaseLost:
-            raise
-        except Exception as error:  # noqa: BLE001 (whatever a handler raises is its task's failure)
-            permanent = isinstance(error, PermanentError)
-            return partial(self._fail, task, _error_text(error), traceback.format_exc(), permanent=permanent)
-        return partial(settling.complete, self._db, task, result)
+    def _next(self) -> ClaimedTask | None:
+        """Return the next task, once there is one; None where this slot is to end."""
+        worker, wait_s = self._worker, self._worker._poll_interval_s
+        with worker._claiming:
+            while not self._is_over():
+                try:
+                    task = worker._claim()
+                    if task is not None or self._until_empty:
+                        return task
+                    wait_s = worker._poll_interval_s
+                except QueueSchemaError:
+                    raise
+                except QueueDatabaseError as error:
+                    worker._tell(f"{error} Trying again.")
+                    wait_s = min(LONGEST_WAIT_S, max(wait_s, 0.05) * 2)
+                self._wait(wait_s * random.uniform(0.75, 1.25))  # noqa: S311 (spread, not secrecy)
+        return None
 
-    def _write_log(self, task: ClaimedTask, level: str, message: str, details: Mapping[str, Any]) -> None:
-        """Add a handler's line; one that can't be written is told, and never becomes the task's failure."""
-        try:
-            settling.write_task_log(self._db, task.id, level, message, details)
-        except QueueDatabaseError as error:
-            self._tell(f"task {task.id}: a log line was lost. {error}")
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._failed.is_set():
+            if self._stopping.stop.wait(min(left, _NAP_S)):
+                return
 
-    def _context(self, task: ClaimedTask, registration: Registration, payload: object) -> TaskContext:
-        limit = registration.timeout_s
-        return TaskContext(
-            task_id=task.id,
-            type=task.type,
-            payload=payload,
-            attempt=task.attempt,
-            max_attempts=task.max_attempts,
-            worker_id=self.worker_id,
-            write=partial(self._write_log, task),
-            deadline=None if limit is None else time.monotonic() + limit,
-            stopping=self._stop,
-        )
-
-    def _fail(self, task: ClaimedTask, error: str, trace: str, *, permanent: bool) -> None:
-        if permanent:
-            settling.fail(self._db, task, error, trace)
-        elif task.attempt >= task.max_attempts:
-            settling.bury(self._db, task, error, trace)
-        else:
-            settling.retry_later(self._db, task, error, self._retry.delay(task.attempt), trace)
+    def _is_over(self) -> bool:
+        if self._keeper.file_gone.is_set():
+            worker = self._worker
+            raise QueueDatabaseError(
+                f"The queue {worker._db.db_path} was deleted or replaced while {worker.worker_id} had it open. "
+                "No further task was claimed. Start the worker again once the file is in its place."
+            )
+        return self._failed.is_set() or self._stopping.stop.is_set() or self._stopping.at_once.is_set()
 
 
-def _error_text(error: BaseException) -> str:
-    name = type(error).__name__
+def _run_to_end(threads: Sequence[threading.Thread], failed: threading.Event, stopping: Stopping) -> None:
+    """Run the slots' threads; what strikes this one meanwhile (Ctrl-C) has them give back what they run."""
     try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 (an error of a handler's library may not even tell itself)
-        return f"{name}: its message can't be read"
-    return f"{name}: {text}" if text else name
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_NAP_S)
+    except BaseException as error:
+        failed.set()
+        stopping.at_once.set()
+        if not isinstance(error, EndNow):
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        raise
+
+
+def _check_handlers(registry: HandlerRegistry, types: Sequence[str], default: Isolation) -> None:
+    """Refuse handlers that a child process could not find, before anything is claimed."""
+    for type in types:
+        registration = registry.get(type)
+        if registration is not None and (registration.isolation or default) == "process":
+            pickled(registration)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from prismq_gui.queue import (
 )
 from prismq_gui.queue.heartbeat import Keeper
 from prismq_gui.queue.logs import shorten
+from prismq_gui.queue.signals import SIGNAL_NAMES
 from prismq_gui.queue.timestamps import now_utc
 from tests.helpers.files import run_sql
 from tests.queue.processes import launch
@@ -161,7 +163,7 @@ def test_a_stopping_worker_gives_its_task_back_uncounted(db: QueueDatabase) -> N
         context.wait(60)
 
     task_id = QueueClient(db).enqueue("job").task_id
-    worker = QueueWorker(db.db_path, registry, worker_id="w", poll_interval_s=0.01)
+    worker = QueueWorker(db.db_path, registry, worker_id="w", poll_interval_s=0.01, grace_s=0)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     assert started.wait(20)
@@ -300,18 +302,45 @@ def test_a_busy_file_is_told_and_tried_again(
     worker.close()
 
 
-def test_the_first_signal_stops_and_the_second_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {name: signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM")}
-    stop = threading.Event()
-    try:
-        install_signal_handlers(stop)
+@pytest.fixture
+def signals_put_back() -> Iterator[None]:
+    before = {name: signal.getsignal(getattr(signal, name)) for name in SIGNAL_NAMES if hasattr(signal, name)}
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+@pytest.mark.usefixtures("signals_put_back")
+def test_F21_signals_stop_then_give_back_then_end() -> None:
+    stop, at_once = threading.Event(), threading.Event()
+    install_signal_handlers(stop, at_once)
+    signal.raise_signal(signal.SIGTERM)
+    assert stop.wait(20)
+    assert not at_once.is_set()
+    signal.raise_signal(signal.SIGINT)
+    assert at_once.wait(20)
+    with pytest.raises(SystemExit) as ended:
         signal.raise_signal(signal.SIGTERM)
-        assert stop.is_set()
-        with pytest.raises(SystemExit):
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+    assert ended.value.code == 128 + signal.SIGTERM
+
+
+@pytest.mark.usefixtures("signals_put_back")
+def test_without_an_event_for_it_the_second_signal_ends() -> None:
+    stop = threading.Event()
+    install_signal_handlers(stop)
+    signal.raise_signal(signal.SIGTERM)
+    assert stop.wait(20)
+    with pytest.raises(SystemExit):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("signals_put_back")
+def test_a_signal_that_strikes_inside_a_wait_for_its_event_does_not_hang() -> None:
+    stop = threading.Event()
+    install_signal_handlers(stop)
+    with stop._cond:  # what wait() holds for a moment
+        signal.raise_signal(signal.SIGTERM)
+    assert stop.wait(20)
 
 
 @pytest.mark.slow
