@@ -1,35 +1,27 @@
 """The command line: opens the window, or runs one of the verbs that need none.
 
-Owns argument parsing, exit codes and the console's encoding. Must not import Qt: the window's modules are imported
-when a window opens, so that a worker on a server starts without it.
+Owns the console's streams, interrupts and what becomes of a broken pipe. Must not import Qt: the window's modules are
+imported when a window opens, and a verb's when it is asked for, so that a script's call starts in a tenth of a second.
 
-Exit codes: 0 done, 1 a problem (told on stderr), 2 wrong use.
+The exit codes stand in :class:`prismq_gui.commands.command.Exit`.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from prismq_gui import __version__
+from prismq_gui.commands.command import EXIT_CODES, VERBS, Exit, run_verb
 from prismq_gui.insight.problems import ProblemError
 
-OK: Final = 0
-PROBLEM: Final = 1
-USAGE: Final = 2
-
-_EPILOG = """\
-verbs (before any option):
-  demo      a live demo: a queue in a temporary folder, real workers, and the window on it
-  worker    run tasks of a queue without a window
-'prismq-gui VERB --help' tells more. A file that bears a verb's name is opened by './demo' or '-- demo'.
-
-exit codes: 0 done, 1 a problem, 2 wrong use"""
+_HELP_WIDTH: Final = max(map(len, VERBS)) + 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,15 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     _prepare_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments and arguments[0] in _VERBS:
-            return _VERBS[arguments[0]](arguments[1:])
+        code = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except OSError as error:
+        if not _is_broken_pipe(error):
+            raise
+        _let_go_of_stdout()
+        return Exit.OK  # who reads has had enough
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        if arguments and arguments[0] in VERBS:
+            return run_verb(arguments[0], arguments[1:])
         return _window(arguments)
     except SystemExit as stop:  # argparse: --help, --version, wrong use
-        return stop.code if isinstance(stop.code, int) else OK if stop.code is None else USAGE
+        return stop.code if isinstance(stop.code, int) else Exit.OK if stop.code is None else Exit.USAGE
     except ProblemError as error:
         return _fail(error.problem.sentence())
-    except KeyboardInterrupt:
-        return PROBLEM
 
 
 def _prepare_streams() -> None:
@@ -58,21 +62,41 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _is_broken_pipe(error: OSError) -> bool:
+    """Whether the program that reads our output has ended; Windows calls that an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def _let_go_of_stdout() -> None:
+    """Point the output elsewhere, so that Python does not meet the broken pipe again when it ends."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, descriptor)
+    os.close(devnull)
+
+
 def _fail(sentence: str) -> int:
     print(f"prismq-gui: {sentence}", file=sys.stderr, flush=True)
-    return PROBLEM
+    return Exit.PROBLEM
 
 
-def _parser(verb: str, description: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=f"prismq-gui {verb}".strip(), description=description, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+def _epilog() -> str:
+    verbs = "\n".join(f"  {verb:{_HELP_WIDTH}}{help}" for verb, (_module, help) in VERBS.items() if help)
+    return (
+        f"verbs (before any option):\n{verbs}\n"
+        "'prismq-gui VERB --help' tells more. A file that bears a verb's name is opened by './demo' or '-- demo'.\n\n"
+        f"{EXIT_CODES}"
+    )
 
 
 def _window(arguments: list[str]) -> int:
-    parser = _parser("", "Watch and manage a PrismQ task queue while its workers use it.")
-    parser.epilog = _EPILOG
+    parser = argparse.ArgumentParser(
+        prog="prismq-gui", description="Watch and manage a PrismQ task queue while its workers use it.",
+        epilog=_epilog(), allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("file", nargs="?", metavar="FILE", help="queue file; without one the last is opened")
     parser.add_argument("--read-only", action="store_true", help="never write to the file; SQLite itself refuses it")
     parser.add_argument("--data-dir", metavar="DIR", type=_file, help="keep settings and logs here (portable use)")
@@ -81,7 +105,7 @@ def _window(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.file == "" or "\0" in (options.file or ""):
         parser.error("the name of a file is expected")
-    if options.file in _VERBS and "--" not in arguments:
+    if options.file in VERBS and "--" not in arguments:
         parser.error(
             f"put '{options.file}' first, before the options; to open a file of that name write ./{options.file}"
         )
@@ -92,7 +116,7 @@ def _window(arguments: list[str]) -> int:
     try:
         from prismq_gui.app import run_window
     except ImportError as error:
-        return _fail(_no_qt(error))
+        return _fail(no_qt(error))
     path = None if options.file is None else Path(options.file)
     return run_window(path, read_only=options.read_only, data_dir=options.data_dir)
 
@@ -104,75 +128,9 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
-def _no_qt(error: ImportError) -> str:
+def no_qt(error: ImportError) -> str:
+    """Return what to say where the window's modules can't be imported."""
     return (
         f"The window can't be shown: Qt (PySide6-Essentials) is missing or incomplete. No file was opened. "
         f"Install it by 'pip install PySide6-Essentials', on Linux also the libraries the README names. ({error})"
     )
-
-
-def _demo(arguments: list[str]) -> int:
-    parser = _parser("demo", "A live demo: real workers on real files in a temporary folder, and the window on it.")
-    parser.add_argument("--seconds", type=_positive, metavar="N", help="close the window by itself after N seconds")
-    parser.add_argument("--screenshot", type=_file, metavar="PNG", help="leave a picture of the window at the end")
-    parser.add_argument("--summary", type=_file, metavar="TXT", help="leave what was seen, as text")
-    parser.add_argument("--workers", type=int, default=4, choices=range(1, 17), metavar="N", help="1 to 16; default 4")
-    parser.add_argument("--keep", action="store_true", help="keep the folder, and say where it is")
-    options = parser.parse_args(arguments)
-    from prismq_gui.demo.show import DemoOptions, run_demo
-
-    try:
-        return run_demo(
-            DemoOptions(
-                seconds=options.seconds, screenshot=options.screenshot, summary=options.summary,
-                workers=options.workers, keep=options.keep,
-            )
-        )  # fmt: skip
-    except ImportError as error:
-        return _fail(_no_qt(error))
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 86_400:
-        raise argparse.ArgumentTypeError("a number of seconds between 0 and 86400 is expected")
-    return value
-
-
-def _worker(arguments: list[str]) -> int:
-    parser = _parser("worker", "Run the tasks of a queue until Ctrl-C, SIGTERM or, if asked, the end of stdin.")
-    parser.add_argument("--db", type=_file, metavar="FILE", help="queue file; default: the usual place")
-    parser.add_argument("--handlers", required=True, metavar="MODULE:NAME", help="the HandlerRegistry to use")
-    parser.add_argument("--id", metavar="NAME", help="name of this worker; default: host and process")
-    parser.add_argument("--capabilities", metavar="JSON", help='what it can do, for example {"region": "eu"}')
-    parser.add_argument(
-        "--lease", type=_positive, default=60.0, metavar="SECONDS", help="length of a lease; default 60"
-    )
-    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the program that started it ends")
-    options = parser.parse_args(arguments)
-    from prismq_gui.worker_process import WorkerOptions, WorkerUsageError, run_worker
-
-    try:
-        return run_worker(
-            WorkerOptions(
-                path=options.db, handlers=options.handlers, worker_id=options.id, capabilities=options.capabilities,
-                lease_seconds=options.lease, until_stdin_closes=options.until_stdin_closes,
-            )
-        )  # fmt: skip
-    except WorkerUsageError as error:
-        parser.error(str(error))
-
-
-def _producer(arguments: list[str]) -> int:
-    """Hidden: the process of the demo that goes on enqueueing."""
-    parser = _parser("demo-producer", "Part of the demo.")
-    parser.add_argument("folder", type=_file)
-    from prismq_gui.demo.producer import produce
-
-    return produce(parser.parse_args(arguments).folder)
-
-
-_VERBS: Final[dict[str, Callable[[list[str]], int]]] = {"demo": _demo, "worker": _worker, "demo-producer": _producer}

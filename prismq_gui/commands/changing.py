@@ -1,0 +1,165 @@
+"""The verbs that change tasks: ``retry`` and ``cancel``.
+
+They plan, tell the plan, ask, apply and report, by the same code as the window. Nothing is ever "all" by accident.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from array import array
+from typing import Any, Final
+
+from prismq_gui.commands.arguments import add_database, add_filters, database_path, task_filter, task_id
+from prismq_gui.commands.command import Command, Exit, UsageError, tell_problem
+from prismq_gui.commands.output import cell, fields_of, json_line, note, say, visible_line
+from prismq_gui.commands.progress import bar, stoppable
+from prismq_gui.insight.problems import Problem
+from prismq_gui.operations.messages import Matching, OperationKind, Plan, Report, Selected, Target
+from prismq_gui.operations.operator import Operator
+
+_SAMPLE_IDS = 10
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", type=task_id, metavar="ID", help="ids of tasks; instead of a filter")
+    add_database(parser)
+    add_filters(parser)
+    parser.add_argument("--all", action="store_true", help="every task of the queue; needed where no filter is given")
+    add_consent(parser)
+
+
+def add_consent(parser: argparse.ArgumentParser) -> None:
+    """Add --dry-run and --yes."""
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+
+
+def _target(options: argparse.Namespace) -> Target:
+    wanted = task_filter(options)
+    if options.ids:
+        if options.all or not wanted.is_empty:
+            raise UsageError("name tasks by their ids or by a filter, not both")
+        return Selected(array("q", options.ids))
+    if wanted.is_empty and not options.all:
+        raise UsageError("no tasks are named: give ids, a filter (--status, --type, --text), or --all for every task")
+    if options.all and not wanted.is_empty:
+        raise UsageError("--all means every task: leave it out where a filter is given")
+    return Matching(wanted, all_tasks=options.all)
+
+
+def _change(kind: OperationKind, options: argparse.Namespace) -> int:
+    target = _target(options)
+    operator = Operator(database_path(options))
+    require_consent_can_be_had(options)
+    with stoppable() as should_stop:
+        plan = operator.plan(kind, target, should_stop=should_stop)
+    return carry_out(operator, plan, options)
+
+
+def require_consent_can_be_had(options: argparse.Namespace) -> None:
+    """Refuse to go on where a question would have to be asked and nobody can answer it.
+
+    Raises:
+        UsageError: Nobody can.
+    """
+    asks = not (options.yes or options.dry_run)
+    if asks and (options.json or sys.stdin is None or not sys.stdin.isatty()):
+        raise UsageError("nobody can be asked here: say --yes, or --dry-run for the plan alone. Nothing was changed.")
+
+
+def carry_out(operator: Operator, plan: Plan, options: argparse.Namespace) -> int:
+    """Tell a plan, ask, apply it and tell the report; return the exit code."""
+    if plan.refusal is not None:
+        return tell_problem(plan.refusal, as_json=options.json)
+    if not options.json:
+        _print_plan(plan)
+    nothing = plan.eligible == 0 and plan.kind is not OperationKind.VACUUM
+    if nothing or options.dry_run:
+        if options.json:
+            say(json_line({"plan": _plan_object(plan), "report": None}))
+        elif options.dry_run:
+            note("Dry run: nothing was changed.")
+        return Exit.NOTHING if nothing else Exit.OK
+    if not (options.yes or _is_confirmed(plan)):
+        note("Nothing was changed.")
+        return Exit.DECLINED
+    with bar(plan.kind.value) as show, stoppable() as should_stop:
+        report = operator.apply(
+            plan, on_progress=lambda p: show(p.done, p.total, p.text), should_stop=should_stop
+        )  # fmt: skip
+    return _told(plan, report, options)
+
+
+def _is_confirmed(plan: Plan) -> bool:
+    what = plan.kind.value if plan.eligible == 0 else f"{plan.kind.value} {plan.eligible:,} tasks"
+    print(f"{what.capitalize()} now? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _print_plan(plan: Plan) -> None:
+    say(visible_line(plan.sentence))
+    if len(plan.groups) > 1:
+        for group in plan.groups:
+            say(f"  {group.count:>9,}  {cell(group.status)}  {cell(group.type)}")
+    for skip in plan.skips:
+        ids = ", ".join(f"#{each}" for each in skip.sample_ids[:_SAMPLE_IDS])
+        more = ", …" if skip.count > _SAMPLE_IDS else ""
+        say(f"  not changed, since each {cell(skip.reason)}: {ids}{more}")
+    for title, text in plan.facts:
+        say(f"  {visible_line(title)}: {visible_line(text)}")
+    sys.stdout.flush()
+    for warning in plan.warnings:
+        note(f"warning: {warning}")
+
+
+def _told(plan: Plan, report: Report, options: argparse.Namespace) -> int:
+    if options.json:
+        say(json_line({"plan": _plan_object(plan), "report": _report_object(report)}))
+    else:
+        say(visible_line(report.sentence))
+        for title, text in report.facts:
+            say(f"  {visible_line(title)}: {visible_line(text)}")
+    if report.problem is not None:
+        return tell_problem(report.problem, as_json=options.json)
+    if report.stopped:
+        return Exit.INTERRUPTED
+    return Exit.NOTHING if report.changed == 0 and report.kind is not OperationKind.VACUUM else Exit.OK
+
+
+def _plan_object(plan: Plan) -> dict[str, Any]:
+    return {
+        "operation": plan.kind, "path": plan.path, "eligible": plan.eligible,
+        "groups": [fields_of(group) for group in plan.groups], "skips": [fields_of(skip) for skip in plan.skips],
+        "sentence": plan.sentence, "warnings": plan.warnings, "facts": dict(plan.facts),
+    }  # fmt: skip
+
+
+def _report_object(report: Report) -> dict[str, Any]:
+    problem: Problem | None = report.problem
+    return {
+        "operation_id": report.operation_id, "changed": report.changed,
+        "skips": [fields_of(skip) for skip in report.skips], "stopped": report.stopped,
+        "elapsed_s": round(report.elapsed_s, 3), "sentence": report.sentence,
+        "problem": None if problem is None else fields_of(problem), "facts": dict(report.facts),
+    }  # fmt: skip
+
+
+def _retry(options: argparse.Namespace) -> int:
+    return _change(OperationKind.RETRY, options)
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    return _change(OperationKind.CANCEL, options)
+
+
+_JSON = (
+    "First the plan is told, then it asks. Ctrl-C stops between two portions; what is done stays done and is told.\n"
+    "--json needs --yes or --dry-run and prints one object {plan, report}."
+)
+COMMANDS: Final = {
+    "retry": Command(
+        f"Queue failed, dead or cancelled tasks again, to be claimed at once.\n{_JSON}", _arguments, _retry
+    ),
+    "cancel": Command(f"Cancel waiting tasks; running ones are left alone and told.\n{_JSON}", _arguments, _cancel),
+}
