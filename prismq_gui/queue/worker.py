@@ -203,7 +203,8 @@ class _Slot:
     """One task at a time, in one thread. The slots share their worker's connection and its place in line.
 
     One idle slot at a time asks the file for work, and the others wait for it: an idle worker costs one claim
-    an interval, however many slots it has.
+    an interval, however many slots it has. A connection each is slower (tasks a second, shared and own, empty
+    handlers: 2 slots 2,125 and 1,794; 8 slots 2,419 and 1,569; 16 slots of 20 ms 756 and 739 of 800 possible).
     """
 
     def __init__(

@@ -1,0 +1,112 @@
+"""Handlers that tests run in processes of their own: found by name there, so they stand at the top of a module."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from prismq_gui.queue import HandlerRegistry, PermanentError, TaskContext, TaskLogHandler
+
+FOR_EVER_S = 3600.0
+_logger = logging.getLogger("tests.queue.process_handlers")
+_logger.setLevel(logging.INFO)
+_logger.addHandler(TaskLogHandler())
+
+
+def answer(context: TaskContext) -> object:
+    context.log("half way", "DEBUG", n=context.payload["n"])
+    _logger.info("from logging: %s", context.payload["n"])
+    return {"double": context.payload["n"] * 2, "attempt": context.attempt, "pid": os.getpid()}
+
+
+def fall_over(_context: TaskContext) -> None:
+    raise ConnectionError("refused")
+
+
+def give_up(_context: TaskContext) -> None:
+    raise PermanentError("unsupported")
+
+
+def not_there(_context: TaskContext) -> None:
+    raise FileNotFoundError("gone")
+
+
+def leave(_context: TaskContext) -> None:
+    sys.exit(3)
+
+
+def vanish(_context: TaskContext) -> None:
+    os._exit(7)
+
+
+def crash(_context: TaskContext) -> None:
+    os.kill(os.getpid(), signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+
+
+def odd_result(_context: TaskContext) -> object:
+    return object
+
+
+def deaf(context: TaskContext) -> None:
+    """Never checks, and does not mind SIGTERM."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    context.log("deaf", pid=os.getpid())
+    threading.Event().wait(FOR_EVER_S)
+
+
+def polite(context: TaskContext) -> None:
+    """Checks all the time and tidies up."""
+    context.log("waiting")
+    try:
+        context.wait(FOR_EVER_S)
+    finally:
+        context.log("tidied up")
+
+
+def tidy(context: TaskContext) -> None:
+    """Never checks, but has a finally block."""
+    context.log("waiting")
+    try:
+        threading.Event().wait(FOR_EVER_S)
+    finally:
+        Path(context.payload["file"]).write_text("tidied up", encoding="utf-8")
+
+
+def parent(context: TaskContext) -> None:
+    """Start a program that would go on for ever, and wait for it."""
+    command = [sys.executable, "-c", "import sys, threading; print(1, flush=True); threading.Event().wait(3600)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        context.log("started", pid=program.pid)
+        program.wait()
+
+
+_HANDLERS = (answer, fall_over, give_up, not_there, leave, vanish, crash, odd_result, deaf, polite, tidy, parent)
+
+
+def make_registry(**options: object) -> HandlerRegistry:
+    registry = HandlerRegistry()
+    for handler in (
+        answer,
+        fall_over,
+        give_up,
+        not_there,
+        leave,
+        vanish,
+        crash,
+        odd_result,
+        deaf,
+        polite,
+        tidy,
+        parent,
+    ):
+        permanent = (FileNotFoundError,) if handler is not_there else ()
+        registry.add(handler.__name__, handler, permanent=permanent, **options)  # type: ignore[arg-type]
+    return registry
