@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from prismq_gui import __version__
-from prismq_gui.commands.command import EXIT_CODES, VERBS, Exit, run_verb
+from prismq_gui.commands.command import CHANGING, EXIT_CODES, VERBS, Exit, run_verb
 from prismq_gui.insight.problems import ProblemError
 
 _HELP_WIDTH: Final = max(map(len, VERBS)) + 2
@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _is_broken_pipe(error):
             raise
         _let_go_of_stdout()
+        if arguments[:1] and arguments[0] in CHANGING:
+            return _fail("The program that read the output has ended. See by 'logs' or 'list' what was done before.")
         return Exit.OK  # who reads has had enough
     return code
 

@@ -29,8 +29,8 @@ class Exit(IntEnum):
 
 
 EXIT_CODES: Final = (
-    "exit codes: 0 done, 1 a problem, 2 wrong use, 3 busy (try again), 4 nothing matched or the doctor found a fault, "
-    "5 not confirmed, 130 interrupted"
+    "exit codes: 0 done, 1 a problem, 2 wrong use, 3 busy (try again), 4 nothing matched, or the\n"
+    "doctor found a fault, 5 not confirmed, 130 interrupted"
 )
 
 
@@ -63,6 +63,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "demo-producer": ("showing", ""),
 }
 """Each verb with the module that holds it and one line of help; one without help is not shown."""
+
+CHANGING: Final = frozenset({"enqueue", "retry", "cancel", "vacuum", "backup"})
+"""The verbs whose result must not be taken for done where nobody could read it."""
 
 _KINDS: Final = {ProblemKind.BUSY: Exit.BUSY, ProblemKind.LOCKED: Exit.BUSY, ProblemKind.INTERRUPTED: Exit.INTERRUPTED}
 

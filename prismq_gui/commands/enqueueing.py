@@ -1,0 +1,136 @@
+"""The verb ``enqueue``: one task into a queue that is there (or, if asked, into a new one)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from prismq_gui.commands.arguments import add_database, database_path, file_argument, span
+from prismq_gui.commands.command import Command, Exit, UsageError
+from prismq_gui.commands.output import json_line, say
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.queue.timestamps import parse_utc
+
+_MOST_BYTES = 2 * 1024 * 1024  # read of a payload; the queue itself refuses more than it allows
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("type", metavar="TYPE", help="what kind of task it is")
+    parser.add_argument("payload", nargs="?", metavar="JSON", help="an object or list; - reads stdin; default {}")
+    parser.add_argument("--payload-file", type=file_argument, metavar="PATH", help="read the payload from a file")
+    add_database(parser)
+    parser.add_argument("--priority", type=int, default=100, metavar="N", help="lower runs first; default 100")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--delay", type=span, metavar="SPAN", help="not before this time has passed: 90s, 15m, 2h, 7d")
+    when.add_argument("--at", type=_moment, metavar="TIME", help="not before this moment, UTC unless it has an offset")
+    parser.add_argument("--max-attempts", type=int, default=5, metavar="N", help="how often it may be tried; default 5")
+    parser.add_argument("--compatibility", metavar="JSON", help="what a worker must offer")
+    parser.add_argument("--key", metavar="TEXT", help="idempotency key: at most one task has it")
+    parser.add_argument("--create", action="store_true", help="make the queue file where there is none")
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_utc(text)
+    if moment is None:
+        raise argparse.ArgumentTypeError("a time is expected, such as '2026-03-01 12:00:00' or 2026-03-01T12:00+01:00")
+    return moment
+
+
+def _enqueue(options: argparse.Namespace) -> int:
+    from prismq_gui.queue.client import QueueClient  # noqa: PLC0415 - after the arguments are known to be right
+    from prismq_gui.queue.database import QueueDatabase  # noqa: PLC0415
+
+    path = database_path(options)
+    payload = _payload(options)
+    is_new = options.create and not path.exists()
+    if not is_new:
+        _check(path)
+    run_after: datetime | timedelta | None = options.delay or options.at
+    with closing(QueueDatabase(path)) as database:
+        if is_new:
+            database.initialize_schema()
+        try:
+            result = QueueClient(database).enqueue(
+                options.type, payload, priority=options.priority, run_after=run_after,
+                max_attempts=options.max_attempts, compatibility=_object(options.compatibility),
+                idempotency_key=options.key,
+            )  # fmt: skip
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    if options.json:
+        say(json_line({"task_id": result.task_id, "created": result.created, "path": path}))
+    else:
+        said = "was put into the queue" if result.created else "exists already with this key; nothing was added"
+        say(f"Task {result.task_id} {said}.")
+    return Exit.OK
+
+
+def _payload(options: argparse.Namespace) -> str:
+    if options.payload_file is not None:
+        if options.payload is not None:
+            raise UsageError("give the payload once: as an argument or in a file")
+        return _read_file(options.payload_file)
+    if options.payload != "-":
+        return options.payload if options.payload is not None else "{}"
+    if sys.stdin is None:
+        raise UsageError("there is no stdin to read the payload from")
+    return _decoded(sys.stdin.buffer.read(_MOST_BYTES), "stdin")
+
+
+def _read_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return _decoded(file.read(_MOST_BYTES), str(path))
+    except OSError as error:
+        raise UsageError(f"the payload cannot be read from {path}: {error.strerror or error}") from error
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the payload from {name} is not UTF-8") from error
+
+
+def _object(text: str | None) -> dict[str, object] | None:
+    if text is None:
+        return None
+    import json  # noqa: PLC0415 - seldom needed
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--compatibility is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError("--compatibility must be a JSON object")
+    return value
+
+
+def _check(path: Path) -> None:
+    """Look whether the file is a queue that may be written, before a writing connection opens it.
+
+    Raises:
+        ProblemError: It is not.
+    """
+    from prismq_gui.insight.reader import QueueReader  # noqa: PLC0415 - not for a new file
+
+    with closing(QueueReader(path)) as reader:
+        facts = reader.open()
+    if facts.write_refusal:
+        problem = Problem(
+            ProblemKind.READ_ONLY, facts.write_refusal.rstrip("."), str(path), "Nothing was changed.", ""
+        )  # fmt: skip
+        raise ProblemError(problem)
+
+
+COMMANDS: Final = {
+    "enqueue": Command(
+        "Put a task into the queue. The file must be there, so that a mistyped name makes no new one (see --create).\n"
+        "--json prints one object {task_id, created}; created is false where a task has the key already.",
+        _arguments, _enqueue,
+    )
+}  # fmt: skip
