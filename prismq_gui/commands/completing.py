@@ -69,8 +69,7 @@ complete -o default -o bashdefault -F _prismq_gui prismq-gui"""
 def _zsh(verbs: list[_Verb]) -> str:
     names = "\n".join(f"    '{verb.name}:{verb.help}'" for verb in verbs)
     cases = "\n".join(f"    {verb.name}) options=({' '.join(verb.options)}) ;;" for verb in verbs)
-    return (
-        f"""\
+    return f"""\
 #compdef prismq-gui
 # zsh completion of prismq-gui; put it as _prismq-gui into a folder of $fpath
 _prismq_gui() {{
