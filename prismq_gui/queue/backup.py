@@ -90,12 +90,11 @@ def back_up(
         QueueDatabaseError: The name is taken or the queue's own, there is too little room, a disk
             refused, or the copy is damaged. No file of that name is there.
     """
-    if pages_a_step < 1:
-        raise ValueError(f"pages_a_step must be 1 or more, not {pages_a_step!r}")
     path, started = existing_file(queue), time.perf_counter()
+    job = CopyJob("The backup", progress, asks(cancel), deadline_s, pages_a_step)
     final = _claim(path, Path(target) if target is not None else None)
     part = side_file(final, ".part")
-    job = CopyJob(f"The backup {final}", progress, asks(cancel), deadline_s, pages_a_step)
+    job.what = f"The backup {final}"
     try:
         with closing(open_reading(path)) as source:
             snapshot(source, path, job)
@@ -171,6 +170,10 @@ class CopyJob:
     pages_a_step: int = PAGES_A_STEP
     done: bool = False
     _moved_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.pages_a_step < 1:
+            raise ValueError(f"pages_a_step must be 1 or more, not {self.pages_a_step!r}")
 
     def run(self, source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         """Copy all pages; sqlite3's errors pass through.

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from prismq_gui.queue.backup import CopyJob, make_file, require_room
+from prismq_gui.queue.backup import PAGES_A_STEP, CopyJob, make_file, require_room
 from prismq_gui.queue.backup_files import folder_to_disk, is_side_file, move_new, new_name, remove, side_file, to_disk
 from prismq_gui.queue.disk_room import ROOM_FACTOR
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError
@@ -62,6 +62,7 @@ def restore_backup(
     source: Path | str,
     *,
     while_open: bool = False,
+    pages_a_step: int = PAGES_A_STEP,
     progress: Tell = silent,
     cancel: Cancel | None = None,
     deadline_s: float = BUSY_DEADLINE_S,
@@ -75,11 +76,13 @@ def restore_backup(
         source: The backup; it is verified first.
         while_open: Allow others to have the file open: readers see the old content until they read anew. A
             worker that runs a task meanwhile finds another task of that id, or none.
+        pages_a_step: Pages copied between two looks at the stop.
         progress: Called after each step, with pages; and while the backup is verified.
         cancel: Stops it; the queue is then as it was.
         deadline_s: How long to wait for others.
 
     Raises:
+        ValueError: ``pages_a_step`` is below 1.
         MaintenanceCancelled: It was stopped.
         QueueBusyError: Others have the file open, or write; the message names them as far as can be told.
         QueueDatabaseError: The backup is refused, or the old content can't be kept. The queue is as it was.
@@ -93,7 +96,7 @@ def restore_backup(
             f"{backup} was not restored: {'; '.join(found.problems[:3])}. "
             f"The queue {path} was not touched. Choose another backup."
         )
-    job = CopyJob(f"The restore of {path}", progress, asks(cancel), deadline_s)
+    job = CopyJob(f"The restore of {path}", progress, asks(cancel), deadline_s, pages_a_step)
     try:
         old = _Restore(path, backup, found, job).run(while_open=while_open)
     except (sqlite3.Error, OSError) as error:
