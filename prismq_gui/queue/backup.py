@@ -119,23 +119,30 @@ def _claim(queue: Path, target: Path | None) -> Path:
     Raises:
         QueueDatabaseError: The name is refused, or the folder can't be written.
     """
-    while True:
-        folder = target.parent if target is not None else backup_folder(queue)
-        try:
-            if target is None:
-                folder.mkdir(parents=True, exist_ok=True)
+    folder = target.parent if target is not None else backup_folder(queue)
+    if target is not None:
+        refuse_target(queue, target)
+    try:
+        if target is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        while True:
             final = target or new_name(queue, folder)
-            refuse_target(queue, final)
-            os.close(os.open(side_file(final, ".part"), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
-        except FileExistsError as error:
-            if target is not None or folder.is_file():
-                raise QueueDatabaseError(f"The backup {target} can't be made: {error}. Nothing was changed.") from error
-        except (OSError, ValueError) as error:
-            raise QueueDatabaseError(
-                f"The backup in {folder} can't be made: {error}. The queue was not changed. Choose another folder."
-            ) from error
-        else:
-            return final
+            part = side_file(final, ".part")
+            try:
+                os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+            except FileExistsError:  # somebody chose the same name in this moment
+                if target is not None:
+                    raise
+                continue
+            if not os.path.lexists(final):
+                return final
+            remove(part)  # somebody has come to the end with it meanwhile
+            if target is not None:
+                refuse_target(queue, target)
+    except (OSError, ValueError) as error:
+        raise QueueDatabaseError(
+            f"The backup in {folder} can't be made: {error}. The queue was not changed. Choose another place."
+        ) from error
 
 
 def refuse_target(queue: Path, target: Path) -> None:

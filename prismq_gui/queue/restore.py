@@ -125,12 +125,23 @@ class _Restore:
             return self._put_new_file()
         require_room(self._job.what, self._path.parent, size + self._path.stat().st_size)
         try:
+            self._probe()
             with self._opened(while_open=while_open) as target:
                 return self._into(target)
         except sqlite3.DatabaseError as error:
             if not _is_unreadable(error):
                 raise
             return self._put_new_file()
+
+    def _probe(self) -> None:
+        """Read a little; raise where SQLite can't. A writing connection would delete the WAL of such a file."""
+        with closing(open_reading(self._path)) as connection:
+            connection.execute("PRAGMA busy_timeout = 0").close()
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            except sqlite3.DatabaseError as error:
+                if _is_unreadable(error):
+                    raise  # anything else is met again, with its own words
 
     @contextmanager
     def _opened(self, *, while_open: bool) -> Iterator[sqlite3.Connection]:
