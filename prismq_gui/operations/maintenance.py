@@ -1,15 +1,14 @@
 """Vacuum, with a checkpoint before and after: what it would free, whether there is room, and the doing.
 
-Owns the maintenance of the file as a whole. Changes no task, and leaves no line in the task log:
-every line there belongs to a task, and a vacuum concerns none; a line hung on some task would tell
-that task's reader something untrue.
+Owns the operator's plan and report of it; how room is judged, and how the stop is looked at while
+SQLite works, is the queue's. Changes no task, and leaves no line in the task log: every line there
+belongs to a task, and a vacuum concerns none; a line hung on some task would tell that task's reader
+something untrue.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -25,9 +24,10 @@ from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report
 from prismq_gui.operations.plan import refused_plan, write_refusal
 from prismq_gui.operations.wording import bytes_text
 from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop, Stopped
+from prismq_gui.queue.disk_room import free_bytes, same_volume, temp_folder, vacuum_room
+from prismq_gui.queue.maintenance import room_words
+from prismq_gui.queue.upkeep import Watch
 
-ROOM_FACTOR = 1.1  # VACUUM writes the whole file into a temporary one, and again into the WAL beside it
-PROGRESS_STEPS = 20_000  # VM steps between two looks at the stop: 1 to 20 ms, with large payloads too
 PROGRESS_EVERY_S = 0.25
 
 
@@ -55,7 +55,7 @@ def plan_vacuum(path: Path) -> Plan:
 def _vacuum_plan(facts: FileFacts, size: int, freed: int, free_pages: int, identity: Identity) -> Plan:
     beside, temp = Path(os.path.realpath(facts.path)).parent, temp_folder()
     room_beside, room_temp = free_bytes(beside), free_bytes(temp)
-    refusal = room_refusal(facts.path, size, room_beside, room_temp, same_volume=_same_volume(beside, temp))
+    refusal = room_refusal(facts.path, size, room_beside, room_temp, same_volume=same_volume(beside, temp))
     sentence = (
         f"The file is rewritten without its {free_pages:,} free pages: "
         f"{bytes_text(size)} become about {bytes_text(size - freed)}."
@@ -93,35 +93,10 @@ def room_refusal(path: Path, size: int, beside: int, temp: int, *, same_volume: 
 
     Where both are on one volume it needs room for both copies there.
     """
-    needed = int(size * ROOM_FACTOR)
-    together = same_volume and min(beside, temp) < 2 * needed
-    if beside >= needed and temp >= needed and not together:
+    room = vacuum_room(size, beside, temp, same_volume=same_volume)
+    if room.enough:
         return None
-    both = " (both on one volume)" if together else ""
-    what = (
-        f"Too little room for a vacuum: it needs {bytes_text(needed)} beside the file and again for temporary files; "
-        f"free are {bytes_text(beside)} beside the file and {bytes_text(temp)} for temporary files{both}"
-    )
-    return Problem(ProblemKind.DISK_FULL, what, str(path), "It was not started.", "Make room first.")
-
-
-def temp_folder() -> Path:
-    """Return where SQLite puts temporary files: its own order of variables and folders."""
-    if os.name == "nt":
-        return Path(tempfile.gettempdir())
-    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
-    folders = (*(name for name in named if name), "/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108 - SQLite's list
-    usable = (Path(name) for name in folders if os.path.isdir(name) and os.access(name, os.W_OK | os.X_OK))  # noqa: PTH112
-    return next(usable, Path.cwd())
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free space for this account on a folder's volume."""
-    return shutil.disk_usage(folder).free
-
-
-def _same_volume(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
+    return Problem(ProblemKind.DISK_FULL, room_words(room), str(path), "It was not started.", "Make room first.")
 
 
 def _int(cell: object) -> int:
@@ -141,10 +116,8 @@ class VacuumRun:
         self._path = plan.path
         self._operation_id = operation_id
         self._started = time.perf_counter()
-        self._told_at = 0.0
         self._stopped = False
         self._rewritten = False
-        self._raised: BaseException | None = None
 
     def run(self, on_progress: Callable[[Progress], None], should_stop: ShouldStop) -> Report:
         """Checkpoint, vacuum, checkpoint; every error is told in the report."""
@@ -160,8 +133,6 @@ class VacuumRun:
             problem = self._with_truth(error.problem)
         except READ_ERRORS as error:
             problem = None if self._stopped else self._with_truth(translate(error, self._path, doing="vacuum"))
-        if self._raised is not None:
-            raise self._raised
         return self._report(facts, problem)
 
     def _check_identity(self) -> None:
@@ -188,27 +159,17 @@ class VacuumRun:
         return self._facts(writer, size, wal, before, after)
 
     def _vacuum(self, writer: QueueWriter, on_progress: Callable[[Progress], None], should_stop: ShouldStop) -> None:
-        def look() -> int:
-            """Run by SQLite between its steps: nothing may be raised here, or it is lost."""
-            try:
-                now = time.perf_counter()
-                if now - self._told_at >= PROGRESS_EVERY_S:
-                    self._tell(on_progress, f"Rewriting the file, {now - self._started:.0f} s")
-                self._stopped = self._stopped or should_stop()
-            except BaseException as error:  # noqa: BLE001 - raised again by run()
-                self._raised = error
-                return 1
-            return int(self._stopped)
+        def tell(elapsed_s: float) -> None:
+            self._tell(on_progress, f"Rewriting the file, {elapsed_s:.0f} s")
 
         self._tell(on_progress, "Waiting for the write lock")
-        writer.connection.set_progress_handler(look, PROGRESS_STEPS)
-        try:
-            writer.run_alone("VACUUM", should_stop)
-        finally:
-            writer.connection.set_progress_handler(None, 0)
+        with Watch(writer.connection, should_stop, tell, tell_every_s=PROGRESS_EVERY_S) as watch:
+            try:
+                writer.run_alone("VACUUM", should_stop)
+            finally:
+                self._stopped = self._stopped or watch.stopped
 
     def _tell(self, on_progress: Callable[[Progress], None], text: str) -> None:
-        self._told_at = time.perf_counter()
         on_progress(Progress(OperationKind.VACUUM, 0, 0, text))
 
     def _facts(self, writer: QueueWriter, size: int, wal: int, before: str, after: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from prismq_gui.insight.problems import ProblemKind
 from prismq_gui.operations import maintenance, writer
-from prismq_gui.operations.maintenance import room_refusal, temp_folder
+from prismq_gui.operations.maintenance import room_refusal
 from prismq_gui.operations.messages import Plan, Progress
 from prismq_gui.operations.operator import Operator
 from prismq_gui.operations.writer import Checkpoint, QueueWriter
@@ -174,12 +174,6 @@ def test_D6_too_little_room_is_refused_beforehand_with_both_numbers(tmp_path: Pa
     assert "3.0 KiB beside the file" in plan.refusal.what
     assert "5.0 KiB for temporary files" in plan.refusal.what
     assert apply(plan).problem == plan.refusal
-
-
-def test_temporary_files_are_looked_for_where_sqlite_puts_them(tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("SQLITE_TMPDIR" if maintenance.os.name != "nt" else "TMP", str(tmp_path))
-    monkeypatch.setattr(maintenance.tempfile, "tempdir", None)
-    assert temp_folder() == tmp_path
 
 
 def test_D9_a_vacuum_can_be_stopped_and_leaves_the_file_as_it_was(tmp_path: Path):
