@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import threading
 from pathlib import Path
 
 from prismq_gui.queue import HandlerRegistry, PermanentError, TaskContext, TaskLogHandler
+from tests.helpers.files import run_sql
 
 FOR_EVER_S = 3600.0
 _logger = logging.getLogger("tests.queue.process_handlers")
@@ -88,25 +91,35 @@ def parent(context: TaskContext) -> None:
         program.wait()
 
 
-_HANDLERS = (answer, fall_over, give_up, not_there, leave, vanish, crash, odd_result, deaf, polite, tidy, parent)
+def busy(context: TaskContext) -> None:
+    """Never checks."""
+    context.log("busy")
+    threading.Event().wait(FOR_EVER_S)
+
+
+def journaled(context: TaskContext) -> None:
+    """Write down the lease under which it runs, say so, and take a moment."""
+    sql = "SELECT reserved_at_utc, lease_until_utc, locked_by FROM task_queue WHERE id = ?"
+    found = run_sql(Path(context.payload["db"]), sql, (context.task_id,))[0]
+    line = json.dumps([context.task_id, context.attempt, context.worker_id, *found])
+    with Path(context.payload["journal"]).open("a", encoding="utf-8") as journal:
+        journal.write(line + "\n")
+    os.write(1, b"started\n")  # in one piece: slots share it
+    context.wait(random.uniform(0, 0.02))
+
+
+_HANDLERS = (
+    answer, fall_over, give_up, not_there, leave, vanish, crash, odd_result, deaf, polite, tidy, parent, busy,
+    journaled,
+)  # fmt: skip
 
 
 def make_registry(**options: object) -> HandlerRegistry:
     registry = HandlerRegistry()
-    for handler in (
-        answer,
-        fall_over,
-        give_up,
-        not_there,
-        leave,
-        vanish,
-        crash,
-        odd_result,
-        deaf,
-        polite,
-        tidy,
-        parent,
-    ):
+    for handler in _HANDLERS:
         permanent = (FileNotFoundError,) if handler is not_there else ()
         registry.add(handler.__name__, handler, permanent=permanent, **options)  # type: ignore[arg-type]
     return registry
+
+
+registry = make_registry()

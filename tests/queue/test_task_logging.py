@@ -15,9 +15,7 @@ from tests.helpers.files import run_sql
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    made = logging.getLogger("tests.queue.task_logging")
-    made.setLevel(logging.DEBUG)
-    made.propagate = False  # pytest's own handler raises what a record can't tell
+    made = logging.Logger("standing alone", logging.DEBUG)  # pytest's own handler raises what a record can't tell
     yield made
     for handler in list(made.handlers):
         made.removeHandler(handler)
