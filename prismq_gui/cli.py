@@ -32,15 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return int(Exit.INTERRUPTED)
     except OSError as error:
         if not _is_broken_pipe(error):
             raise
         _let_go_of_stdout()
         if arguments[:1] and arguments[0] in CHANGING:
             return _fail("The program that read the output has ended. See by 'logs' or 'list' what was done before.")
-        return Exit.OK  # who reads has had enough
-    return code
+        return int(Exit.OK)  # who reads has had enough
+    return int(code)  # not an enum's member, which Python 3.10 would print by its name
 
 
 def _run(arguments: list[str]) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,29 @@ def test_C8_interrupted_change_stops_between_portions_and_says_so(tmp_path: Path
     report = json.loads(out)["report"]
     assert report["changed"] == cancelled(many)
     assert (process.returncode, report["stopped"]) == ((130, True) if report["changed"] < 60_000 else (0, False))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminal that Python can open")
+def test_bar_is_shown_on_a_terminal_and_leaves_the_result_alone(tmp_path: Path) -> None:
+    import pty
+
+    many = make_foreign_queue(tmp_path / "[bold]many[/bold].db", tasks=5_000)
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "prismq_gui", "cancel", "--all", "--yes", "--json", "--db", str(many)]
+    with subprocess.Popen(
+        command, env=python_environment(TERM="xterm", COLUMNS="100"), stdout=subprocess.PIPE, stderr=there
+    ) as process:
+        os.close(there)
+        shown = bytearray()
+        with suppress(OSError), os.fdopen(here, "rb", buffering=0) as terminal:  # Linux ends a terminal by an error
+            while part := terminal.read(4_096):
+                shown += part
+        assert process.stdout is not None
+        out = process.stdout.read()
+    assert process.returncode == 0
+    assert b"of 5,000 done" in shown
+    assert b"\x1b" not in out
+    assert json.loads(out)["report"]["changed"] == 5_000
 
 
 def cancelled(path: Path) -> int:
