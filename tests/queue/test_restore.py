@@ -262,16 +262,50 @@ def test_a_restore_that_is_cancelled_at_any_step_leaves_the_old_content_or_the_n
             return len(seen) > steps
 
         try:
-            restore_backup(db.db_path, copy, pages_a_step=64, cancel=stop)
+            restore_backup(db.db_path, copy, pages_a_step=128, cancel=stop)
         except MaintenanceCancelled:
             cancelled += 1
             assert content(db.db_path) == before
             assert [name for name in around(db.db_path) if "before-restore" in name] == []
-            steps += 3
+            steps += 1
         else:
             break
     assert cancelled > 3
     assert content(db.db_path) == after
+
+
+def test_E2_a_lock_that_comes_while_it_copies_is_waited_for_no_longer_than_the_deadline(
+    db: QueueDatabase, copy: Path
+) -> None:
+    before = content(db.db_path)
+    with outside(db.db_path) as worker:
+
+        def lock(_: MaintenanceProgress) -> None:
+            if not worker.in_transaction and "queue-before-restore" in "".join(around(db.db_path)):
+                worker.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(QueueBusyError, match=r"was given up: another program held a file for over 0\.05 s"):
+            restore_backup(db.db_path, copy, while_open=True, progress=lock, deadline_s=0.05)
+        worker.execute("ROLLBACK")
+    assert content(db.db_path) == before
+    assert [name for name in around(db.db_path) if "before-restore" in name] == []
+
+
+def test_a_callback_that_raises_after_the_last_page_costs_no_old_content(db: QueueDatabase, copy: Path) -> None:
+    before = content(db.db_path)
+    ends: list[int] = []
+
+    def fail_at_the_end(progress: MaintenanceProgress) -> None:
+        if progress.text == "Copying" and progress.done == progress.total:
+            ends.append(1)
+            if len(ends) == 2:  # the first end is that of the safety copy
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        restore_backup(db.db_path, copy, progress=fail_at_the_end)
+    assert content(db.db_path) == content(copy)
+    (old,) = (path for path in db.db_path.parent.iterdir() if "before-restore" in path.name)
+    assert content(old) == before
 
 
 def test_E13_leases_and_workers_of_the_past_are_told_and_left_alone(db: QueueDatabase, tmp_path: Path) -> None:

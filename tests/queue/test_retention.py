@@ -364,6 +364,18 @@ def test_more_silent_workers_than_fit_into_one_transaction(db: QueueDatabase) ->
         remove_silent_workers(db, timedelta(seconds=-1))
 
 
+def test_a_worker_that_beats_again_in_the_last_moment_stays(db: QueueDatabase) -> None:
+    beat(db, "woken", FORMS[0])
+
+    def beat_again(sql: str) -> None:
+        if sql == "BEGIN IMMEDIATE":
+            run_sql(db.db_path, "UPDATE workers SET heartbeat_utc = ?", (LATER_FORMS[0],))
+
+    db.get_connection().set_trace_callback(beat_again)
+    assert remove_silent_workers(db, LONG_AGO, now=NOW).removed == ()
+    assert run_sql(db.db_path, "SELECT count(*) FROM workers") == [(1,)]
+
+
 def test_a_removal_that_is_stopped_says_so(db: QueueDatabase) -> None:
     beat(db, "old", FORMS[0])
     over = threading.Event()
