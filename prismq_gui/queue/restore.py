@@ -112,6 +112,7 @@ class _Restore:
 
     def __init__(self, path: Path, backup: Path, found: Verification, job: CopyJob) -> None:
         self._path = path
+        self._real = Path(os.path.realpath(path))  # what is renamed is the file, not a link to it
         self._backup = backup
         self._found = found
         self._job = job
@@ -228,7 +229,7 @@ class _Restore:
 
         What lies there, a WAL too, is set aside under one dated name before.
         """
-        aside = new_name(self._path, self._path.parent, kind="before-restore")
+        aside = new_name(self._path, self._real.parent, kind="before-restore")
         part = side_file(aside, ".part")
         try:
             with closing(open_reading(self._backup)) as source:
@@ -237,8 +238,8 @@ class _Restore:
             with in_line(self._path, self._job.stop, self._job.what, self._job.deadline_s):
                 self._refuse_users()
                 moved = self._set_aside(aside)
-                move_new(part, self._path)
-            folder_to_disk(self._path.parent)
+                move_new(part, self._real)
+            folder_to_disk(self._real.parent)
         except PermissionError as error:
             if os.name != "nt":  # there it means that somebody has the file open
                 raise
@@ -258,7 +259,7 @@ class _Restore:
         moved: list[tuple[Path, Path]] = []
         try:
             for end in ("-wal", "-shm", "-journal", ""):
-                source, target = side_file(self._path, end), side_file(aside, end)
+                source, target = side_file(self._real, end), side_file(aside, end)
                 if os.path.lexists(source):
                     move_new(source, target)
                     moved.append((source, target))
@@ -266,7 +267,7 @@ class _Restore:
             for source, target in reversed(moved):
                 move_new(target, source)
             raise
-        return any(source == self._path for source, _ in moved)
+        return any(source == self._real for source, _ in moved)
 
 
 def _is_unreadable(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote_from_bytes
 
 from prismq_gui.queue.database import QueueDatabase, explain, is_busy
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError
@@ -85,8 +87,13 @@ def existing_file(queue: QueueDatabase | Path | str) -> Path:
 
 
 def sqlite_uri(path: Path, mode: str) -> str:
-    """Return the URI that opens exactly this file, whatever its name holds, and never makes one."""
-    return f"{Path(os.path.abspath(path)).as_uri()}?mode={mode}"  # noqa: PTH100 (resolve() would follow links)
+    """Return the URI that opens exactly this file (``ro`` or ``rw``), whatever its name holds, and never makes one.
+
+    All but letters, digits and ``_.-~`` is percent-encoded, so that drive letters and network paths do too.
+    """
+    name = os.path.abspath(path)  # noqa: PTH100 (resolve() would follow links)
+    raw = name.encode("utf-8", "surrogatepass") if sys.platform == "win32" else os.fsencode(name)
+    return f"file:{quote_from_bytes(raw, safe='')}?mode={mode}"
 
 
 def open_reading(path: Path) -> sqlite3.Connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -195,13 +197,14 @@ def test_E5_a_name_that_is_taken_or_the_queues_own_is_refused(db: QueueDatabase,
     path = db.db_path
     (tmp_path / "taken.db").write_bytes(b"precious")
     (tmp_path / "journal.db-journal").write_bytes(b"precious")
-    (tmp_path / "link.db").symlink_to(path)
+    with contextlib.suppress(OSError):  # Windows, without the right to make links
+        (tmp_path / "link.db").symlink_to(path)
     own = [
         path,
         path.parent / "." / path.name,
         *(Path(f"{path}{end}") for end in ("-wal", "-shm", "-lock", "-journal")),
     ]
-    for target in (*own, tmp_path / "link.db"):
+    for target in (*own, *tmp_path.glob("link.db")):
         with pytest.raises(QueueDatabaseError, match="the queue itself or a file of it"):
             back_up(db, target)
     for name in ("taken.db", "journal.db"):
@@ -240,6 +243,31 @@ def test_a_damaged_queue_gives_no_backup_unless_told(db: QueueDatabase, tmp_path
     back_up(db.db_path, tmp_path / "copy.db", verify=False)
     assert not verify_backup(tmp_path / "copy.db").ok
     assert verify_backup(tmp_path / "copy.db", quick=True).ok
+
+
+def test_E6_a_backup_is_on_the_disk_before_it_has_its_name(db: QueueDatabase, tmp_path: Path, monkeypatch) -> None:
+    fill(db, 10)
+    target, named = tmp_path / "copy.db", []
+    fsync = os.fsync
+
+    def watched(handle: int) -> None:
+        named.append(target.exists())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    back_up(db, target)
+    assert named[0] is False
+    assert os.name == "nt" or named[-1] is True  # and then its name is
+
+
+@pytest.mark.parametrize("name", ["a#b.db", "a%20b?.db" if os.name != "nt" else "a%20b.db", "ä b.db", "-.db"])
+def test_a_name_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+    path = make_foreign_queue(tmp_path / "in" / name, 3)
+    report = back_up(path, tmp_path / name)
+    assert [report.tasks, names(tmp_path)] == [3, sorted(["in", name])]
+    assert list_backups(path) == []
+    made = back_up(path).path
+    assert [backup.path for backup in list_backups(path)] == [made]
 
 
 def test_E16_two_backups_in_one_second_have_names_of_their_own(db: QueueDatabase, tmp_path: Path) -> None:

@@ -373,6 +373,20 @@ def test_what_sqlite_cannot_read_is_set_aside_with_its_wal(db: QueueDatabase, co
     assert sound(path)
 
 
+def test_a_wreck_behind_a_link_is_replaced_itself(db: QueueDatabase, copy: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    try:
+        link.symlink_to(db.db_path)
+    except OSError:
+        pytest.skip("no right to make links")
+    db.db_path.write_bytes(b"\x00wreck" * 4_000)
+    report = restore_backup(link, copy)
+    assert link.is_symlink()
+    assert content(db.db_path) == content(copy)
+    assert report.old is not None
+    assert report.old.parent == db.db_path.parent
+
+
 def test_a_wreck_that_another_program_holds_is_not_set_aside(db: QueueDatabase, copy: Path) -> None:
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("only Linux tells who holds a file")
