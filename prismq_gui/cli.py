@@ -66,7 +66,8 @@ def _prepare_streams() -> None:
 
 def _is_broken_pipe(error: OSError) -> bool:
     """Whether the program that reads our output has ended; Windows calls that an invalid argument."""
-    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+    named = error.filename is not None  # then it is about a file, not about a stream
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL and not named)
 
 
 def _let_go_of_stdout() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from prismq_gui.queue.backup_files import BackupFile, PruneReport, list_backups, prune_backups
     from prismq_gui.queue.cancelling import CancelOutcome, CancelResult, request_cancel
     from prismq_gui.queue.checking import CheckReport, foreign_key_check, integrity_check, quick_check
+    from prismq_gui.queue.claim_sql import Strategy
     from prismq_gui.queue.claiming import ClaimedTask, Claimer
     from prismq_gui.queue.client import EnqueueResult, QueueClient
     from prismq_gui.queue.database import QueueDatabase
@@ -78,6 +79,7 @@ __all__ = [
     "RetryPolicy",
     "Rule",
     "Status",
+    "Strategy",
     "Task",
     "TaskCancelled",
     "TaskContext",
@@ -116,6 +118,7 @@ _HOMES = {
     "backup_files": "BackupFile PruneReport list_backups prune_backups",
     "cancelling": "CancelOutcome CancelResult request_cancel",
     "checking": "CheckReport foreign_key_check integrity_check quick_check",
+    "claim_sql": "Strategy",
     "claiming": "ClaimedTask Claimer",
     "client": "EnqueueResult QueueClient",
     "database": "QueueDatabase",

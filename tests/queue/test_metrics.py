@@ -167,6 +167,9 @@ def test_throughput_counts_within_the_window_alone(path: Path, source: sqlite3.C
     seen = metrics.throughput(sample(source), timedelta(hours=1), NOW)
     assert seen == metrics.Throughput(4, 2, 2, 3600.0, at_least=False)
     assert (seen.completed_per_hour, seen.failed_per_hour) == (4.0, 2.0)
+    assert metrics.throughput(sample(source), timedelta(days=30), NOW) == metrics.Throughput(
+        6, 2, 2, 30 * 86_400.0, at_least=False
+    )
 
 
 def test_cut_sample_says_so_and_keeps_the_rate_true(path: Path, source: sqlite3.Connection) -> None:
