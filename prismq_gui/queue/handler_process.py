@@ -30,6 +30,9 @@ START_LIMIT_S = 120.0  # for the interpreter and the handler's imports, on a slo
 LAST_CHANCE_S = 0.5  # from the wish to the force: a handler that checks ends by itself
 KILL_AFTER_S = 3.0  # from SIGTERM to SIGKILL; Windows has the hard way only
 LARGEST_MESSAGE = 8 * LONGEST_TEXT_BYTES
+_GUARD_HINT = (
+    " (its error is on the worker's standard error; does the main program stand behind __name__ == '__main__'?)"
+)
 
 
 def pickled(registration: Registration) -> bytes:
@@ -45,6 +48,19 @@ def pickled(registration: Registration) -> bytes:
             f"the handler {registration.handler!r} can't run in a process of its own: it must be a function at the "
             f"top of a module that can be imported ({error})"
         ) from error
+
+
+def refuse_in_import() -> None:
+    """Refuse to work in a handler's process that is only just importing the main program, and so runs it anew.
+
+    Raises:
+        RuntimeError: It is. Without this, each such process would be a worker more, that can't run its handlers.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "A worker was started while the process of a handler imported the main program. Nothing was claimed. "
+            "Put the start of the worker behind: if __name__ == '__main__':"
+        )
 
 
 class HandlerProcess:
@@ -132,7 +148,7 @@ class HandlerProcess:
     def _died(self, context: TaskContext) -> Outcome:
         """Return what to say of a process that ended by itself."""
         process = self._process
-        code = None
+        code, had_started = None, self.leads_group
         if process is not None:
             process.join(KILL_AFTER_S)
             code = process.exitcode
@@ -142,7 +158,8 @@ class HandlerProcess:
             context.stopping.wait(LAST_CHANCE_S)
         if context.stopping.is_set():
             return Ended("TaskCancelled: the worker is stopping")
-        return Failed(f"HandlerCrashed: the process of '{context.type}' ended by itself: {exit_words(code)}")
+        when = "ended by itself" if had_started else f"ended before its handler could start{_GUARD_HINT}"
+        return Failed(f"HandlerCrashed: the process of '{context.type}' {when}: {exit_words(code)}")
 
 
 class _Run:

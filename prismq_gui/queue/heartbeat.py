@@ -25,7 +25,7 @@ from prismq_gui.queue.handlers import TaskContext
 from prismq_gui.queue.timestamps import now_utc, utc_text
 
 LONGEST_BEAT_S = 15.0
-LOOK_INTERVAL_S = 1.0  # for requests to cancel: one seek a task held, 10 µs
+LOOK_INTERVAL_S = 1.0  # for requests to cancel: one seek a task held, 6 µs, 24 µs where it has written 200 lines
 
 _BEAT = """
 INSERT INTO workers (worker_id, capabilities, heartbeat_utc) VALUES (?, ?, ?)

@@ -95,6 +95,7 @@ class TaskRunner:
             else:
                 outcome = _run_here(registration, context)
         except (KeyboardInterrupt, EndNow):
+            self._process.end()  # first, so that nobody works on the task once it is given back
             self._give_back(task)
             raise
         finally:
@@ -200,7 +201,7 @@ def _run_here(registration: Registration, context: TaskContext) -> Outcome:
     try:
         with running(context):
             return Completed(registration.handler(context))
-    except (KeyboardInterrupt, EndNow, LeaseLost):
+    except (KeyboardInterrupt, EndNow):
         raise
     except TaskCancelled as error:
         return Ended(error_text(error), traceback.format_exc())

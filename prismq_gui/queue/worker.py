@@ -20,7 +20,7 @@ from prismq_gui.queue import settling
 from prismq_gui.queue.claiming import ClaimedTask, Claimer
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost, QueueBusyError, QueueDatabaseError, QueueSchemaError
-from prismq_gui.queue.handler_process import pickled
+from prismq_gui.queue.handler_process import pickled, refuse_in_import
 from prismq_gui.queue.handlers import ISOLATIONS, HandlerRegistry, Isolation
 from prismq_gui.queue.heartbeat import Keeper, beat
 from prismq_gui.queue.retry import RetryPolicy
@@ -119,7 +119,9 @@ class QueueWorker:
         Raises:
             QueueSchemaError: The file lacks a table or column.
             QueueDatabaseError: The file can't be opened at the start, or was deleted or replaced since.
+            RuntimeError: The main program does not guard its start, and this is a handler's process.
         """
+        refuse_in_import()
         self._stopping = stopping = Stopping(stop or threading.Event(), at_once, self._grace_s)
         keeper = None
         try:
@@ -158,6 +160,7 @@ class QueueWorker:
 
         Alone, without ``run``, nothing renews the lease meanwhile, and no request to cancel is seen before the end.
         """
+        refuse_in_import()
         runner = TaskRunner(self._db, self._rules, self._keeper, self._stopping)
         try:
             task = self._claim()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -238,3 +239,29 @@ def test_exit_codes_are_told_in_words() -> None:
     assert exit_words(None) == "its exit code is unknown"
     assert exit_words(3) == "exit code 3"
     assert exit_words(0xC0000005) == "exit code 3221225477 (0xC0000005)"
+
+
+UNGUARDED = """
+import sys
+from tests.queue.process_handlers import make_registry
+from prismq_gui.queue import QueueWorker
+QueueWorker(sys.argv[1], make_registry(), worker_id="w", isolation="process").run(until_empty=True)
+"""
+
+
+def test_a_main_program_without_a_guard_is_told_and_starts_no_second_worker(db: QueueDatabase, tmp_path: Path) -> None:
+    task_id = QueueClient(db).enqueue("answer", {"n": 1}, max_attempts=1).task_id
+    script = tmp_path / "no guard.py"
+    script.write_text(UNGUARDED, encoding="utf-8")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, str(script), str(db.db_path)], env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True, text=True, encoding="utf-8", timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Put the start of the worker behind: if __name__ == '__main__':" in done.stderr
+    status, attempts, error = state(db, task_id)
+    assert (status, attempts) == ("dead_letter", 1)
+    assert "ended before its handler could start" in error
+    started = run_sql(db.db_path, "SELECT count(*) FROM task_logs WHERE message LIKE '%started by%'")
+    assert started == [(1,)]

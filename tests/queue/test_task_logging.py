@@ -93,6 +93,7 @@ def test_a_warning_is_written_at_once_and_what_waits_within_a_turn(db: QueueData
     QueueClient(db).enqueue("job")
     work(db, handler, lease_seconds=0.3)
     assert seen == [[], [("INFO", "held back"), ("WARNING", "urgent")]]
+    assert lines(db)[-2:] == [("INFO", "later"), ("INFO", "completed")]
 
 
 def test_a_full_batch_is_written(db: QueueDatabase, logger: logging.Logger) -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from prismq_gui.queue import (
     HandlerRegistry,
+    LeaseLost,
     PermanentError,
     QueueClient,
     QueueDatabase,
     QueueDatabaseError,
     QueueWorker,
     RetryPolicy,
-    TaskCancelled,
     TaskContext,
 )
 from tests.helpers.files import run_sql
@@ -82,7 +82,7 @@ def test_the_leases_of_all_held_tasks_are_renewed_and_a_lost_one_is_told_to_its_
     db: QueueDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     enqueue(db, 3)
-    together, ends = threading.Barrier(3), {}
+    together, together_again, ends = threading.Barrier(3), threading.Barrier(2), {}
 
     def leases() -> list[tuple[object, ...]]:
         return run_sql(db.db_path, "SELECT lease_until_utc FROM task_queue WHERE locked_by = 'w' ORDER BY id")
@@ -91,19 +91,18 @@ def test_the_leases_of_all_held_tasks_are_renewed_and_a_lost_one_is_told_to_its_
         if together.wait(20) == 0:
             run_sql(db.db_path, "UPDATE task_queue SET locked_by = 'thief' WHERE id = 2")
         together.wait(20)
+        if context.task_id == 2:
+            assert context.lost.wait(20)
+            ends[2] = "lost"
+            context.check()
         before = leases()
-        try:
-            while any(old >= new for old, new in zip(before, leases(), strict=True)):
-                context.check()
-            ends[context.task_id] = "renewed"
-            while len(ends) < 3:
-                context.check()
-        except TaskCancelled as error:
-            ends[context.task_id] = str(error)
-            raise
+        while len(before) < 2 or any(old >= new for old, new in zip(before, leases(), strict=True)):
+            context.check()
+        together_again.wait(20)
+        ends[context.task_id] = "lost" if context.lost.is_set() else "renewed"
 
     make_worker(db, handler, concurrency=3, lease_seconds=0.6).run(until_empty=True)
-    assert ends in ({1: "renewed", 2: "the lease was lost", 3: "renewed"},)
+    assert ends == {1: "renewed", 2: "lost", 3: "renewed"}
     assert states(db) == [("completed", 1), ("processing", 1), ("completed", 1)]
     assert "Task 2 is no longer held by w" in capsys.readouterr().err
 
@@ -208,6 +207,15 @@ def test_what_is_held_can_be_given_back_from_another_thread(
     thread.join(30)
     assert states(db) == [("queued", 0)]  # the late result is refused
     assert "Task 1 is no longer held by w" in capsys.readouterr().err
+
+
+def test_a_lease_lost_elsewhere_is_a_handlers_failure_like_any_other(db: QueueDatabase) -> None:
+    def handler(_context: TaskContext) -> None:
+        raise LeaseLost("of a task of another queue")
+
+    enqueue(db, 1, max_attempts=1)
+    make_worker(db, handler).run(until_empty=True)
+    assert states(db) == [("dead_letter", 1)]
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])
