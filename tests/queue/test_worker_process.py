@@ -42,9 +42,9 @@ def send(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM)
 
 
-def wait_for_line(db: QueueDatabase, message: str) -> None:
+def wait_for_line(db: QueueDatabase, message: str, process: subprocess.Popen[str]) -> None:
     while not run_sql(db.db_path, "SELECT 1 FROM task_logs WHERE message = ?", (message,)):
-        pass
+        assert process.poll() is None, process.communicate()[1]
 
 
 def state(db: QueueDatabase) -> list[tuple[object, ...]]:
@@ -55,7 +55,7 @@ def state(db: QueueDatabase) -> list[tuple[object, ...]]:
 def test_F21_a_signal_gives_the_task_back_after_the_grace(db: QueueDatabase, launch: Launch, isolation: str) -> None:
     QueueClient(db).enqueue("polite")
     process = launch(grace_s=0.1, isolation=isolation)
-    wait_for_line(db, "waiting")
+    wait_for_line(db, "waiting", process)
     send(process)
     assert process.wait(timeout=30) == 0
     assert state(db) == [("queued", 0)]
@@ -65,7 +65,7 @@ def test_F21_a_signal_gives_the_task_back_after_the_grace(db: QueueDatabase, lau
 def test_F21_the_second_signal_gives_it_back_at_once(db: QueueDatabase, launch: Launch) -> None:
     QueueClient(db).enqueue("polite")
     process = launch(grace_s=3600)
-    wait_for_line(db, "waiting")
+    wait_for_line(db, "waiting", process)
     send(process)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=1)
@@ -79,7 +79,7 @@ def test_F21_a_handler_that_never_checks_is_ended_with_its_process_and_its_task_
 ) -> None:
     QueueClient(db).enqueue("busy")
     process = launch(grace_s=0)
-    wait_for_line(db, "busy")
+    wait_for_line(db, "busy", process)
     send(process)
     assert process.wait(timeout=30) == 1
     assert state(db) == [("queued", 0)]
@@ -90,7 +90,7 @@ def test_F21_a_handler_that_never_checks_is_ended_with_its_process_and_its_task_
 def test_F21_the_third_signal_ends_the_process_and_the_lease_is_left_to_end(db: QueueDatabase, launch: Launch) -> None:
     QueueClient(db).enqueue("busy")
     process = launch(grace_s=3600)
-    wait_for_line(db, "busy")
+    wait_for_line(db, "busy", process)
     while process.poll() is None:
         send(process)
     # The signal after the last may meet an interpreter that is ending already.
@@ -104,7 +104,7 @@ def test_a_signal_to_the_whole_group_does_not_fail_the_tasks_of_its_processes(
 ) -> None:
     QueueClient(db).enqueue("polite")
     process = launch(grace_s=0.1, isolation="process")
-    wait_for_line(db, "waiting")
+    wait_for_line(db, "waiting", process)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=30) == 0
     assert state(db) == [("queued", 0)]
@@ -148,7 +148,8 @@ def test_F1_F6_workers_killed_mid_task_again_and_again_lose_nothing_and_never_sh
         output = crew[victim].stdout
         assert output is not None
         for _ in range(random.randint(1, 3)):
-            assert output.readline() == "started\n"  # it is in the midst of a task
+            if output.readline() != "started\n":  # now it is in the midst of a task
+                pytest.fail(f"a worker ended by itself: {crew[victim].communicate()[1]}")
         crew[victim].kill()
         if kill < KILLS - len(crew):
             crew[victim] = launch(lease_seconds=LEASE_S, **kinds[victim])
