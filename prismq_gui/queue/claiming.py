@@ -1,34 +1,37 @@
 """Claiming the next task, and giving back what silent workers hold.
 
-One guarded statement a claim. Order: priority, run_after_utc, id. Its cost does not grow with the
-backlog nor with tasks that are not due: a recursive query hops over the distinct priorities in the
-index ``ix_task_status_prio_time`` and, in each, seeks the tasks whose time has come.
+One guarded statement a claim, whose order and conditions stand in :mod:`prismq_gui.queue.claim_sql`. Its cost does not
+grow with the backlog, with tasks that are not due, nor (beyond a limit) with tasks in front that don't suit the
+worker: see :mod:`prismq_gui.queue.claim_walk`.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import random
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-from prismq_gui.queue import capabilities as matching
+from prismq_gui.queue import claim_sql, claim_walk
+from prismq_gui.queue.claim_sql import ATTEMPTS, MAX_ATTEMPTS, Shape, Strategy
+from prismq_gui.queue.claim_tools import ClaimTools
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueDatabaseError
 from prismq_gui.queue.logs import write_log
-from prismq_gui.queue.timestamps import now_utc, sql_due, utc_text
+from prismq_gui.queue.lottery import Lottery
+from prismq_gui.queue.timestamps import now_text, now_us, now_utc, parse_utc, sql_due, text_of, utc_text
 from prismq_gui.queue.transitions import TRANSITIONS, Transition, sql_sources
 
 RESCUE_INTERVAL_S = 5.0
 RESCUE_BATCH = 500
 LONGEST_LEASE_S = 7 * 24 * 3600.0
-DEFAULT_MAX_ATTEMPTS = 5  # where the file's value can't be read
 USED_UP_A_CLAIM = 100  # how many tasks without attempts left one claim buries before it gives up
+MOST_AT_ONCE = 1_000  # of claim_many: all of them are one write, in which the others wait
 
 # Offsets east of UTC come due before their text says so. Looking for them walks the times of the next
 # 14 h, so it is done apart from the claim, at most once a second and a twentieth of the time, without a lock.
@@ -36,70 +39,14 @@ LOOK_AHEAD = timedelta(hours=14)
 LOOK_INTERVAL_S = 1.0
 LOOK_SHARE = 20
 
-_CLAIM = TRANSITIONS[Transition.CLAIM]
-_WAITING = sql_sources(Transition.CLAIM).replace(" IN (", " = ").rstrip(")")
-# As bytes: text that is not UTF-8 would raise on its way to Python and stop every claim.
-_FITS = (
-    "(compatibility = '{}' OR (typeof(compatibility) = 'text' "
-    f"AND {matching.SQL_FUNCTION}(CAST(compatibility AS BLOB), :capabilities)))"
-)
-_JSON_READABLE = "json_valid(payload) AND json_valid(compatibility)"
-_ATTEMPTS = "CASE WHEN typeof(attempts) = 'integer' THEN attempts ELSE 0 END"
-_MAX_ATTEMPTS = f"CASE WHEN typeof(max_attempts) = 'integer' THEN max_attempts ELSE {DEFAULT_MAX_ATTEMPTS} END"
-_LEVELS = f"""level(p) AS (
-  SELECT min(priority) FROM task_queue WHERE {_WAITING}
-  UNION ALL
-  SELECT (SELECT min(priority) FROM task_queue WHERE {_WAITING} AND priority > level.p)
-  FROM level WHERE level.p IS NOT NULL
-)"""
-
-
-@lru_cache(maxsize=8)
-def _claim_sql(some_types: bool, careful: bool, abroad: bool) -> str:
-    """Return the claim. Two seeks a priority: text up to now, and today's ISO forms, which sort after it.
-
-    LIMIT -1 keeps SQLite from flattening, which would run the two seeks of the priority found twice.
-    The lower bound leaves out numbers and empty texts, which sort before all times: they are no times.
-
-    Args:
-        some_types: Only the types in ``:types``.
-        careful: Only rows whose JSON is valid.
-        abroad: Also times east of UTC, whose text lies up to 14 h ahead.
-    """
-    extra = " AND type IN (SELECT value FROM json_each(:types))" if some_types else ""
-    extra += f" AND {_JSON_READABLE}" if careful else ""
-    seek = "SELECT id, {due} AS due FROM task_queue WHERE " + _WAITING + " AND priority = level.p AND {range}"
-    tail = f" AND {sql_due('run_after_utc', ':now')} AND {_FITS}{extra} ORDER BY run_after_utc, id LIMIT 1"
-    spaced_until = ":spaced_until" if abroad else ":now"
-    written = seek.format(due="run_after_utc", range=f"run_after_utc > '0000-' AND run_after_utc <= {spaced_until}")
-    iso = seek.format(
-        due="replace(run_after_utc, 'T', ' ')", range="run_after_utc >= :iso_from AND run_after_utc < :iso_until"
-    )
-    return f"""
-WITH RECURSIVE {_LEVELS},
-first(found) AS MATERIALIZED (
-  SELECT found FROM (
-    SELECT (SELECT id FROM (SELECT * FROM ({written}{tail}) UNION ALL SELECT * FROM ({iso}{tail}))
-            ORDER BY due, id LIMIT 1) AS found
-    FROM level WHERE level.p IS NOT NULL LIMIT -1)
-  WHERE found IS NOT NULL LIMIT 1
-)
-UPDATE task_queue SET status = '{_CLAIM.target}', locked_by = :worker, attempts = {_ATTEMPTS} + 1,
-  lease_until_utc = :lease_until, reserved_at_utc = :now, processing_started_utc = NULL,
-  finished_at_utc = NULL, updated_at_utc = :now
-WHERE id = (SELECT found FROM first) AND {_WAITING}
-RETURNING id, CAST(type AS BLOB) AS type, CAST(payload AS BLOB) AS payload, attempts, {_MAX_ATTEMPTS} AS max_attempts"""
-
-
-_DUE_ABROAD = f"""
-WITH RECURSIVE {_LEVELS}
-SELECT 1 FROM level CROSS JOIN task_queue ON {_WAITING} AND priority = level.p
-  AND run_after_utc > :now AND run_after_utc < :iso_until
-WHERE level.p IS NOT NULL AND run_after_utc GLOB '*+[01][0-9]*' AND {sql_due("run_after_utc", ":now")} LIMIT 1"""
+_SHORT_CUT_REST = 64  # claims without the short cut after it found nothing
+_CANDIDATES = 16  # looked up without a lock: others may take the first ones meanwhile
+_TRIES = 5
+_NO_LIMIT = 2**62
 
 _IS_EXPIRED = sql_due("lease_until_utc", ":now")
 _EXPIRED = f"""
-SELECT id, {_ATTEMPTS} AS attempts, {_MAX_ATTEMPTS} AS max_attempts, CAST(locked_by AS BLOB) AS holder FROM task_queue
+SELECT id, {ATTEMPTS} AS attempts, {MAX_ATTEMPTS} AS max_attempts, CAST(locked_by AS BLOB) AS holder FROM task_queue
 WHERE {sql_sources(Transition.RELEASE)} AND {_IS_EXPIRED} LIMIT {RESCUE_BATCH}"""
 _REQUEUE = f"""
 UPDATE task_queue SET status = '{TRANSITIONS[Transition.RELEASE].target}', locked_by = NULL, lease_until_utc = NULL,
@@ -116,8 +63,7 @@ UPDATE task_queue SET status = '{TRANSITIONS[Transition.BURY].target}', attempts
 WHERE id = :id AND {sql_sources(Transition.BURY)} AND locked_by = :worker AND attempts = :attempt"""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedTask:
+class ClaimedTask(NamedTuple):
     """A task this worker holds until its lease ends. ``worker_id``, ``attempt`` and ``reserved_at`` are the fence.
 
     ``reserved_at`` is what the claim wrote: a task that was released is claimed in the same attempt again.
@@ -131,18 +77,61 @@ class ClaimedTask:
     max_attempts: int
     worker_id: str
     reserved_at: str
-    lease_until: datetime
+    lease_until_utc: str
+
+    @property
+    def lease_until(self) -> datetime:
+        """When the lease ends, naive UTC."""
+        until = parse_utc(self.lease_until_utc)
+        assert until is not None
+        return until
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a worker asks for, checked and made ready; the same for claim after claim."""
+
+    worker_id: str
+    capabilities: dict[str, Any]
+    lease_seconds: float
+    types: Sequence[str]
+    lease_us: int
+    parameters: dict[str, str]
+    shape: Shape
+    short_cut: str  # the statement of the usual claim
+
+    def is_still(
+        self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
+    ) -> bool:
+        """Whether this is what is asked for now."""
+        return (
+            worker_id == self.worker_id
+            and lease_seconds == self.lease_seconds
+            and (capabilities or {}) == self.capabilities
+            and tuple(types) == self.types
+        )
 
 
 class Claimer:
-    """Claims for one worker on one database; used by one thread."""
+    """Claims for one worker on one database; used by one thread.
 
-    def __init__(self, db: QueueDatabase) -> None:
+    Args:
+        db: The queue.
+        strategy: In which order tasks that are due are claimed.
+        seed: Of the draws of WEIGHTED_RANDOM, so that they can be repeated; None is another each time.
+    """
+
+    def __init__(self, db: QueueDatabase, *, strategy: Strategy = Strategy.PRIORITY, seed: int | None = None) -> None:
         self._db = db
-        self._prepared: sqlite3.Connection | None = None
-        self._rescued_at = -math.inf
-        self._look_at = -math.inf
+        self.strategy = Strategy(strategy)
+        self._random = random.Random(seed)  # noqa: S311 (a lottery of tasks, not a secret)
+        self._tools: ClaimTools | None = None
+        self._memory = claim_walk.Memory()
+        self._rescue_at = self._look_at = self._watch_at = -math.inf
+        self._abroad = False
         self._careful = False
+        self._without_short_cut = 0
+        self._wish: _Wish | None = None
 
     def claim(
         self,
@@ -160,19 +149,49 @@ class Claimer:
             ValueError: The worker id is empty, or the lease isn't between 1 ms and 7 days.
             QueueBusyError: Another program held the file for over 5 s.
         """
-        lease = _checked(worker_id, lease_seconds)
-        clock = time.monotonic()
-        if clock - self._rescued_at >= RESCUE_INTERVAL_S:
-            self._rescued_at = clock
-            self.rescue()
-        offers = json.dumps(dict(capabilities or {}), sort_keys=True)
-        abroad = clock >= self._look_at and self._is_due_abroad()
+        wish = self._wished(worker_id, capabilities, lease_seconds, types)
         for _ in range(USED_UP_A_CLAIM):
-            task = self._claim(worker_id, offers, lease, types, abroad=abroad)
-            if task is None or task.attempt <= max(1, task.max_attempts):
+            task = self._claim(wish)
+            if task is None:
+                return None
+            if task.attempt <= task.max_attempts or task.attempt <= 1:
                 return task
             self._bury_untried(task)
         return None
+
+    def claim_many(
+        self,
+        worker_id: str,
+        count: int,
+        capabilities: Mapping[str, Any] | None = None,
+        lease_seconds: float = 60.0,
+        types: Sequence[str] = (),
+    ) -> list[ClaimedTask]:
+        """Claim up to ``count`` tasks, the next first; by priority all of them in one write.
+
+        Raises:
+            ValueError: As ``claim``; or the count isn't between 1 and 1,000.
+            QueueBusyError: Another program held the file for over 5 s; what was claimed before is held.
+        """
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_AT_ONCE:
+            raise ValueError(f"count must be a whole number between 1 and {MOST_AT_ONCE}, not {count!r}")
+        wish = self._wished(worker_id, capabilities, lease_seconds, types)
+        parameters = _parameters(wish)
+        tasks = []
+        if self.strategy is Strategy.PRIORITY and not self._abroad:
+            rows, _over = self._run(claim_sql.take_many(wish.shape), parameters | {"count": count})
+            rows = sorted(rows, key=lambda row: (row["priority"], row["run_after_utc"], row["id"]))
+            for task in [_claimed(row, parameters) for row in rows]:
+                if task.attempt <= task.max_attempts or task.attempt <= 1:
+                    tasks.append(task)
+                else:
+                    self._bury_untried(task)
+        while len(tasks) < count:
+            task_or_none = self.claim(worker_id, capabilities, lease_seconds, types)
+            if task_or_none is None:
+                break
+            tasks.append(task_or_none)
+        return tasks
 
     def rescue(self) -> int:
         """Give back tasks whose lease is over: queued again, or dead letters where attempts are used up.
@@ -180,7 +199,7 @@ class Claimer:
         Returns:
             How many changed, at most 500 a call.
         """
-        now = utc_text(now_utc())
+        now = now_text()
         if not self._db.execute(_EXPIRED, {"now": now}).fetchall():
             return 0
         changed = 0
@@ -189,60 +208,176 @@ class Claimer:
                 changed += self._rescue_one(row, now)
         return changed
 
-    def _claim(
-        self, worker_id: str, offers: str, lease: timedelta, types: Sequence[str], *, abroad: bool
-    ) -> ClaimedTask | None:
-        now = now_utc()
-        ahead = LOOK_AHEAD if abroad else timedelta(seconds=1)
-        parameters = _times(now, ahead) | {
-            "worker": worker_id,
-            "capabilities": offers,
-            "lease_until": utc_text(now + lease),
-        }
-        if types:
-            parameters["types"] = json.dumps(list(types))
-        row = self._ask(bool(types), abroad, parameters)
-        if row is None:
-            return None
-        return ClaimedTask(
-            id=row["id"],
-            type=_text(row["type"], "backslashreplace"),
-            payload=_text_or_bytes(row["payload"]),
-            attempt=row["attempts"],
-            max_attempts=row["max_attempts"],
-            worker_id=worker_id,
-            reserved_at=parameters["now"],
-            lease_until=now + lease,
-        )
+    # -- one claim
 
-    def _ask(self, some_types: bool, abroad: bool, parameters: dict[str, Any]) -> sqlite3.Row | None:
-        """Run the claim; leave rows with malformed JSON out once one has stopped it.
+    def _claim(self, wish: _Wish) -> ClaimedTask | None:
+        """Claim; leave rows with malformed JSON out once one has stopped it.
 
         Files of other programs compute columns by a plain json_extract(): there SQLite refuses every
         change of such a row, and being the first in line it would stop all claims.
         """
-        self._prepare()
+        parameters = _parameters(wish)
         try:
-            row = self._db.execute(_claim_sql(some_types, self._careful, abroad), parameters).fetchone()
+            row = self._next(wish, parameters)
         except QueueDatabaseError as error:
             if self._careful or "malformed JSON" not in str(error):
                 raise
             self._careful = True
-            return self._ask(some_types, abroad, parameters)
-        return cast("sqlite3.Row | None", row)
+            shape = replace(wish.shape, careful=True)
+            self._wish = wish = replace(wish, shape=shape, short_cut=claim_sql.claim_first(shape))
+            row = self._next(wish, parameters)
+        return None if row is None else _claimed(row, parameters)
+
+    def _wished(
+        self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
+    ) -> _Wish:
+        """Return what is asked for, made ready; first see to what is to be seen to from time to time."""
+        wish = self._wish
+        if wish is None or not wish.is_still(worker_id, capabilities, lease_seconds, types):
+            lease_us = _checked(worker_id, lease_seconds)
+            offers = dict(capabilities or {})
+            parameters = {"worker": worker_id, "capabilities": json.dumps(offers, sort_keys=True) if offers else "{}"}
+            if types:
+                parameters["types"] = json.dumps(list(types))
+            shape = Shape(self.strategy, bool(types), self._careful)
+            wish = self._wish = _Wish(
+                worker_id,
+                offers,
+                lease_seconds,
+                tuple(types),
+                lease_us,
+                parameters,
+                shape,
+                claim_sql.claim_first(shape),
+            )
+        clock = time.monotonic()
+        if clock >= self._watch_at:
+            self._look_around(clock)
+        return wish
+
+    def _look_around(self, clock: float) -> None:
+        """Give back what has expired, and see whether times east of UTC are due; each as often as it may cost."""
+        if clock >= self._rescue_at:
+            self._rescue_at = clock + RESCUE_INTERVAL_S
+            self.rescue()
+        if clock >= self._look_at:
+            self._abroad = self._is_due_abroad()
+        self._watch_at = min(self._rescue_at, self._look_at)
+
+    def _next(self, wish: _Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
+        shape = wish.shape
+        if self.strategy is Strategy.WEIGHTED_RANDOM:
+            return self._drawn(shape, parameters)
+        mark = None if self._memory.is_empty else self._memory.recall(wish)
+        if self._abroad:
+            shape = replace(shape, abroad=True)
+            parameters |= claim_sql.bounds(parameters["now"], utc_text(now_utc() + LOOK_AHEAD))
+        elif mark is None and self.strategy is Strategy.PRIORITY:
+            if self._without_short_cut > 0:
+                self._without_short_cut -= 1
+            else:
+                rows, over = self._run(wish.short_cut, parameters)
+                if rows:
+                    return rows[0]
+                self._without_short_cut = _SHORT_CUT_REST
+                if over:
+                    return self._past_unsuitable(wish, shape, parameters, mark)
+        if mark is not None:
+            parameters |= mark.parameters()
+        rows, over = self._run(claim_sql.claim(replace(shape, remembers=mark is not None)), parameters)
+        if rows or not over:
+            return rows[0] if rows else None
+        return self._past_unsuitable(wish, shape, parameters, mark)
+
+    def _past_unsuitable(
+        self, wish: _Wish, shape: Shape, parameters: dict[str, Any], mark: claim_walk.Mark | None
+    ) -> sqlite3.Row | None:
+        """Claim where many tasks in front don't suit: find the next one without a lock, then take it."""
+        for _ in range(_TRIES):
+            ids = claim_walk.of_types(self._ask, shape, parameters, _CANDIDATES)
+            if ids is None:
+                break
+            if ids == "[]":
+                return None
+            rows, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": ids})
+            if rows:
+                return rows[0]
+        if shape.strategy is Strategy.LIFO:
+            return self._found_then_taken(shape, parameters)
+        mark = claim_walk.walk(self._ask, shape, parameters, mark)
+        self._memory.keep(wish, mark)
+        sql = claim_sql.claim(replace(shape, remembers=True))
+        rows, _over = self._run(sql, parameters | mark.parameters(), _NO_LIMIT)
+        return rows[0] if rows else None
+
+    def _found_then_taken(self, shape: Shape, parameters: dict[str, Any]) -> sqlite3.Row | None:
+        for _ in range(_TRIES):
+            with self._db.lock:
+                self._prepared().begin(_NO_LIMIT)
+                found = self._ask(claim_sql.find(shape), parameters)
+            if not found:
+                return None
+            ids = json.dumps([found[0]["id"]])
+            rows, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": ids})
+            if rows:
+                return rows[0]
+        rows, _over = self._run(claim_sql.claim(shape), parameters, _NO_LIMIT)
+        return rows[0] if rows else None
+
+    def _drawn(self, shape: Shape, parameters: dict[str, Any]) -> sqlite3.Row | None:
+        lottery = Lottery(self._ask, shape, parameters, self._random)
+        for _ in range(_TRIES):
+            with self._db.lock:
+                self._prepared().begin(_NO_LIMIT, self._random)
+                ids = lottery.draw()
+            if not ids:
+                return None
+            rows, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": json.dumps(ids)})
+            if rows:
+                return rows[0]
+        return None
+
+    def _run(
+        self, sql: str, parameters: dict[str, Any], limit: int = claim_walk.MOST_UNSUITABLE
+    ) -> tuple[list[sqlite3.Row], bool]:
+        """Run a claim; return its rows, and whether it gave up at a task that doesn't suit."""
+        db = self._db
+        with db.lock:
+            tools = self._tools
+            if tools is None or tools.connection is not db.open_connection:
+                tools = self._prepared()
+            tools.left = limit
+            rows = db.write(sql, parameters)
+            return rows, tools.left < 0
+
+    def _ask(self, sql: str, parameters: dict[str, Any]) -> list[sqlite3.Row]:
+        self._prepared()
+        return self._db.execute(sql, parameters).fetchall()
 
     def _is_due_abroad(self) -> bool:
         """Whether a time with an offset east of UTC is due, by reading alone."""
-        now, started = now_utc(), time.monotonic()
-        found = self._db.execute(_DUE_ABROAD, _times(now, LOOK_AHEAD)).fetchone() is not None
+        started = time.monotonic()
+        now = now_utc()
+        limits = claim_sql.bounds(utc_text(now), utc_text(now + LOOK_AHEAD))
+        found = bool(self._ask(claim_sql.DUE_ABROAD, limits))
         ended = time.monotonic()
         if not found:
             self._look_at = ended + max(LOOK_INTERVAL_S, LOOK_SHARE * (ended - started))
         return found
 
+    def _prepared(self) -> ClaimTools:
+        connection = self._db.get_connection()
+        tools = self._tools
+        if tools is None or tools.connection is not connection:
+            try:
+                tools = self._tools = self._db.tools(ClaimTools)
+            except sqlite3.Error as error:
+                raise self._db.explain(error) from error
+        return tools
+
     def _bury_untried(self, task: ClaimedTask) -> None:
         words = f"attempts used up: {task.attempt - 1} of {task.max_attempts}; dead letter without another try"
-        now = utc_text(now_utc())
+        now = now_text()
         values = {"id": task.id, "worker": task.worker_id, "attempt": task.attempt, "error": words, "now": now}
         with self._db.transaction():
             if self._db.execute(_BURY_UNTRIED, values).rowcount == 1:
@@ -251,7 +386,7 @@ class Claimer:
     def _rescue_one(self, row: sqlite3.Row, now: str) -> int:
         used_up = row["attempts"] >= max(1, row["max_attempts"])
         tried = f"attempt {row['attempts']} of {row['max_attempts']}"
-        message = f"The lease of worker {_text(row['holder'], 'backslashreplace')} expired during {tried}"
+        message = f"The lease of worker {_text(row['holder'])} expired during {tried}"
         values: dict[str, Any] = {"id": row["id"], "now": now}
         if used_up:
             values["error"] = f"{message}; no attempts are left"
@@ -265,42 +400,36 @@ class Claimer:
         write_log(self._db, row["id"], "WARNING", f"{message}; {outcome}", now=now)
         return 1
 
-    def _prepare(self) -> None:
-        connection = self._db.get_connection()
-        if connection is not self._prepared:
-            try:
-                matching.register(connection)
-            except sqlite3.Error as error:
-                raise self._db.explain(error) from error
-            self._prepared = connection
+
+def _parameters(wish: _Wish) -> dict[str, Any]:
+    """Return the parameters of a claim made now."""
+    moment_us = now_us()
+    parameters: dict[str, Any] = claim_sql.bounds(text_of(moment_us))
+    parameters["lease_until"] = text_of(moment_us + wish.lease_us)
+    parameters.update(wish.parameters)
+    return parameters
 
 
-def _times(now: datetime, ahead: timedelta) -> dict[str, Any]:
-    """Return the bounds of the seeks for a claim at this moment."""
-    text, until = utc_text(now), utc_text(now + ahead)
-    return {
-        "now": text,
-        "iso_from": f"{text[:10]}T",
-        "iso_until": f"{until.replace(' ', 'T', 1)}~",
-        "spaced_until": until,
-    }
-
-
-def _text(cell: bytes | None, errors: str) -> str:
-    return "" if cell is None else cell.decode("utf-8", errors)
-
-
-def _text_or_bytes(cell: bytes | None) -> str | bytes:
+def _claimed(row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
+    task_id, name, payload, attempt, most = tuple(row)[:5]
     try:
-        return _text(cell, "strict")
-    except UnicodeDecodeError:
-        return cell or b""
+        payload = payload.decode()
+    except (AttributeError, UnicodeDecodeError):
+        payload = payload or ""
+    return ClaimedTask(
+        task_id, _text(name), payload, attempt, most, parameters["worker"], parameters["now"], parameters["lease_until"]
+    )
 
 
-def _checked(worker_id: str, lease_seconds: float) -> timedelta:
+def _text(cell: bytes | None) -> str:
+    return "" if cell is None else cell.decode("utf-8", "backslashreplace")
+
+
+def _checked(worker_id: str, lease_seconds: float) -> int:
+    """Check what a worker claims with and return the lease in microseconds."""
     if not isinstance(worker_id, str) or not worker_id.strip():
         raise ValueError(f"worker_id must be a text that isn't empty, not {worker_id!r}")
     valid = isinstance(lease_seconds, (int, float)) and not isinstance(lease_seconds, bool)
     if not valid or not 0.001 <= lease_seconds <= LONGEST_LEASE_S:
         raise ValueError(f"lease_seconds must be between 0.001 and {LONGEST_LEASE_S:.0f}, not {lease_seconds!r}")
-    return timedelta(seconds=lease_seconds)
+    return round(lease_seconds * 1_000_000)

@@ -13,19 +13,20 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError, QueueSchemaError
 from prismq_gui.queue.schema import PRAGMAS, SCHEMA_STATEMENTS, default_db_path, require_sqlite
 from prismq_gui.queue.write_lock import WriteLock
 
 TIMEOUT_S = 5.0
+_Tools = TypeVar("_Tools")
 _FIRST_WORD = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*([A-Za-z]+)", re.DOTALL)
 _WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
@@ -100,10 +101,12 @@ class QueueDatabase:
     def __init__(self, db_path: str | Path | None = None) -> None:
         require_sqlite()
         self.db_path = Path(db_path) if db_path is not None else default_db_path()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held during each use; hold it to make two uses one."""
         self._connection: sqlite3.Connection | None = None
         self._door = WriteLock(self.db_path)
         self._depth = 0
+        self._tools: dict[object, tuple[sqlite3.Connection, object]] = {}
         self._identity: tuple[int, int] | None = None
 
     def get_connection(self) -> sqlite3.Connection:
@@ -113,10 +116,15 @@ class QueueDatabase:
             QueueDatabaseError: The folder can't be made, or the file isn't a database.
             QueueBusyError: Another program held the file for over 5 s.
         """
-        with self._lock:
+        with self.lock:
             if self._connection is None:
                 self._connection = self._open()
             return self._connection
+
+    @property
+    def open_connection(self) -> sqlite3.Connection | None:
+        """The connection, None while there is none."""
+        return self._connection
 
     def initialize_schema(self) -> None:
         """Make the tables and indexes that are missing; changes nothing that is there.
@@ -138,7 +146,7 @@ class QueueDatabase:
         kind = _kind_of(sql)
         if kind.word in _TRANSACTION:
             raise QueueDatabaseError(f"{kind.word} is not run by execute(): use transaction(). Nothing was changed.")
-        with self._lock:
+        with self.lock:
             connection = self.get_connection()
             if kind.reads or self._depth:
                 with self._explained():
@@ -146,9 +154,44 @@ class QueueDatabase:
             with self._place_in_line(), self._explained():
                 return _run(connection, sql, params, kind)
 
+    def write(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
+        """Run one writing statement, committed when this returns, and return its rows.
+
+        As ``execute``, without its questions (2 µs of a claim's 40): ``sql`` is a constant that writes.
+        """
+        with self.lock:
+            connection = self._connection or self.get_connection()
+            if self._depth:
+                with self._explained():
+                    return connection.execute(sql, params).fetchall()
+            try:  # around acquire() too: an interrupt on its way back must not keep the lock
+                if not self._door.acquire(TIMEOUT_S):
+                    raise self._kept_out()
+                return connection.execute(sql, params).fetchall()
+            except _SQLITE_ERRORS as error:
+                raise self.explain(error) from error
+            finally:
+                self._door.release()
+
+    def change(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> int:
+        """Run one writing statement without RETURNING as ``write`` does, and return how many rows it changed."""
+        with self.lock:
+            connection = self._connection or self.get_connection()
+            if self._depth:
+                with self._explained():
+                    return connection.execute(sql, params).rowcount
+            try:
+                if not self._door.acquire(TIMEOUT_S):
+                    raise self._kept_out()
+                return connection.execute(sql, params).rowcount
+            except _SQLITE_ERRORS as error:
+                raise self.explain(error) from error
+            finally:
+                self._door.release()
+
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any] | dict[str, Any]]) -> sqlite3.Cursor:
         """Run one writing statement for each row, all in one transaction."""
-        with self._lock:
+        with self.lock:
             if self._depth:
                 with self._explained():
                     return self.get_connection().executemany(sql, rows)
@@ -163,7 +206,7 @@ class QueueDatabase:
             QueueDatabaseError: One is open already in this thread; the outer one goes on.
             QueueBusyError: Another program held the file for over 5 s.
         """
-        with self._lock:
+        with self.lock:
             if self._depth:
                 raise QueueDatabaseError(
                     f"A transaction on {self.db_path} is open already; they don't nest. The outer one goes on."
@@ -186,8 +229,17 @@ class QueueDatabase:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection to the block, with the lock held; nothing is committed or closed."""
-        with self._lock:
+        with self.lock:
             yield self.get_connection()
+
+    def tools(self, make: Callable[[sqlite3.Connection], _Tools]) -> _Tools:
+        """Return what ``make`` made for this connection, made once; all users of the connection share it."""
+        with self.lock:
+            connection = self.get_connection()
+            known = self._tools.get(make)
+            if known is None or known[0] is not connection:
+                self._tools[make] = known = (connection, make(connection))
+            return cast(_Tools, known[1])
 
     def close(self) -> None:
         """Close the connection; the next use makes a new one. Does nothing when closed already.
@@ -195,12 +247,13 @@ class QueueDatabase:
         Raises:
             QueueDatabaseError: A transaction is open in this thread; it goes on.
         """
-        with self._lock:
+        with self.lock:
             if self._depth:
                 raise QueueDatabaseError(f"A transaction on {self.db_path} is open: end it before close(). It goes on.")
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self._tools.clear()
             self._door.close()
 
     def is_same_file(self) -> bool:
@@ -237,6 +290,11 @@ class QueueDatabase:
                 ) from error
             raise self.explain(error) from error
 
+    def _kept_out(self) -> QueueBusyError:
+        return QueueBusyError(
+            f"The queue {self.db_path} is busy: another writer held it for over 5 s. Nothing was changed."
+        )
+
     def __enter__(self) -> QueueDatabase:
         self.get_connection()
         return self
@@ -251,9 +309,7 @@ class QueueDatabase:
         """Hold the advisory lock of the writers for the block."""
         try:  # around acquire() too: an interrupt on its way back must not keep the lock
             if not self._door.acquire(TIMEOUT_S):
-                raise QueueBusyError(
-                    f"The queue {self.db_path} is busy: another writer held it for over 5 s. Nothing was changed."
-                )
+                raise self._kept_out()
             yield
         finally:
             self._door.release()

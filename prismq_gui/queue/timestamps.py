@@ -8,7 +8,9 @@ an offset. Datetimes are naive and UTC throughout, as in PrismQ's own module.
 from __future__ import annotations
 
 import re
+import time
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 _FORM = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[ Tt](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?",
@@ -26,6 +28,27 @@ def utc_text(moment: datetime) -> str:
     if moment.tzinfo is not None:
         moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
     return moment.isoformat(sep=" ", timespec="microseconds")
+
+
+def now_us() -> int:
+    """Return the time now in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+def text_of(moment_us: int) -> str:
+    """Return the written form of a moment in microseconds since 1970 (a quarter of what a datetime costs)."""
+    second, rest_us = divmod(moment_us, 1_000_000)
+    return f"{_second_text(second)}.{rest_us:06}"
+
+
+def now_text() -> str:
+    """Return the written form of the time now."""
+    return text_of(now_us())
+
+
+@lru_cache(maxsize=256)
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def parse_utc(cell: object) -> datetime | None:
@@ -63,8 +86,11 @@ def sql_normalised(column: str) -> str:
     minute = f"substr({column}, 1, 10) || ' ' || substr({column}, 12, 5)"
     spaced = f"substr({column}, 1, 10) || ' ' || substr({column}, 12{{}})"
     digits = "[0-9][0-9]"
+    # What is normalised already comes first: a claim asks this each time, and all the questions below cost it 4 µs.
+    plain = f"datetime({column}, '+0 days') IS substr({column}, 1, 19) AND substr({column}, 20) NOT GLOB '*[^.0-9]*'"
     return (
-        f"CASE WHEN typeof({column}) <> 'text' OR {column} NOT GLOB '????-??-??[ Tt]{digits}:{digits}*' "
+        f"CASE WHEN {plain} THEN {column} "
+        f"WHEN typeof({column}) <> 'text' OR {column} NOT GLOB '????-??-??[ Tt]{digits}:{digits}*' "
         # '+0 days' makes SQLite compute the date anew: without it some versions give 30 February back.
         f"OR strftime('%Y-%m-%d %H:%M', {minute}, '+0 days') IS NOT {minute} THEN NULL "
         f"WHEN {column} GLOB '*+00:00' THEN {spaced.format(f', length({column}) - 17')} "

@@ -68,11 +68,12 @@ class WriteLock:
 
     def acquire(self, timeout_s: float) -> bool:
         """Take the lock, waiting at most so many seconds; False where the time ran out."""
-        handle = self._open()
+        handle = self._handle
         if handle is None:
-            return True
-        clock = time.monotonic()
-        if clock < self._contended_until and clock - self._turn_began > TURN_S:
+            handle = self._open()
+            if handle is None:
+                return True
+        if self._contended_until and self._is_turn_over():
             # Let those who wait go first: without it the holder, already running, takes it again.
             time.sleep(random.uniform(0, LONGEST_NAP_S))  # noqa: S311 (fairness, not secrecy)
             self._turn_began = time.monotonic()
@@ -86,6 +87,13 @@ class WriteLock:
                 self._contended_until = self._turn_began + CONTENDED_FOR_S
                 return True
         return False
+
+    def _is_turn_over(self) -> bool:
+        clock = time.monotonic()
+        if clock >= self._contended_until:
+            self._contended_until = 0.0
+            return False
+        return clock - self._turn_began > TURN_S
 
     def release(self) -> None:
         """Give the lock back; harmless where it isn't held."""

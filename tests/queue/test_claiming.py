@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismq_gui.queue import Claimer, QueueClient, QueueDatabase
+from prismq_gui.queue import Claimer, QueueClient, QueueDatabase, Strategy, claim_sql
 from prismq_gui.queue.capabilities import lacks, meets
+from prismq_gui.queue.claim_sql import Shape
+from prismq_gui.queue.claim_tools import ClaimTools
 from prismq_gui.queue.timestamps import now_utc, utc_text
 from tests.helpers.files import copy_sample, run_sql
 from tests.queue.processes import run_together
@@ -244,16 +247,25 @@ def test_tasks_of_another_program_are_claimed_and_its_other_columns_stay(tmp_pat
     assert run_sql(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.parametrize("variant", [*itertools.product([False, True], repeat=3), None])
-def test_the_seeks_of_a_claim_use_the_index_and_never_sort_the_backlog(
-    db: QueueDatabase, variant: tuple[bool, bool, bool] | None
-) -> None:
-    from prismq_gui.queue import claiming
-    from prismq_gui.queue.capabilities import register
+SHAPES = [
+    Shape(strategy, *flags)
+    for strategy in (Strategy.PRIORITY, Strategy.FIFO, Strategy.LIFO)
+    for flags in itertools.product([False, True], repeat=4)
+]
 
-    register(db.get_connection())
-    names = ("now", "iso_from", "iso_until", "spaced_until", "worker", "capabilities", "lease_until", "types")
-    sql = claiming._claim_sql(*variant) if variant else claiming._DUE_ABROAD
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *map(claim_sql.claim, SHAPES),
+        *map(claim_sql.claim_first, SHAPES[:8]),
+        *map(claim_sql.take_many, SHAPES[:8]),
+        claim_sql.DUE_ABROAD,
+    ],
+)
+def test_the_seeks_of_a_claim_use_the_index_and_never_sort_the_backlog(db: QueueDatabase, sql: str) -> None:
+    db.tools(ClaimTools)
+    names = re.findall(r":(\w+)", sql)
     plan = [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, "x"))]
     assert not [step for step in plan if step.startswith("SCAN task_queue")]
     # The one sort is of a priority's two candidates, never of the backlog; and each priority is sought once.
