@@ -175,7 +175,10 @@ def _seeks(shape: Shape) -> tuple[str, str]:
             f"AND {_fits(shape)} ORDER BY run_after_utc {down}, id {down} LIMIT 1"
         )
 
-    written = seek("run_after_utc", low, f"run_after_utc <= {spaced_until}")
+    high = f"run_after_utc <= {spaced_until}"
+    if shape.abroad and shape.strategy is Strategy.LIFO:  # 14 h ahead is tomorrow's text: today's ISO lies before it
+        high += " AND NOT (run_after_utc >= :iso_from AND run_after_utc < :iso_until)"
+    written = seek("run_after_utc", low, high)
     return written, seek("replace(run_after_utc, 'T', ' ')", iso_low, "run_after_utc < :iso_until")
 
 
@@ -242,8 +245,9 @@ def weight(priority: object) -> float:
 def take_one_of(shape: Shape) -> str:
     """Return the claim of the first of ``:ids`` (a JSON list in order) that still waits, is due and suits."""
     return f"""{_TAKE}
-WHERE id = (SELECT task_queue.id FROM json_each(:ids) AS wanted CROSS JOIN task_queue ON task_queue.id = wanted.value
-    WHERE {WAITING} AND {_DUE} AND ({_suits(shape)}) ORDER BY wanted.key LIMIT 1) AND {_GUARD}
+WHERE id = (SELECT task_queue.id FROM (SELECT key AS place, value AS wanted FROM json_each(:ids))
+      CROSS JOIN task_queue ON task_queue.id = wanted
+    WHERE {WAITING} AND {_DUE} AND ({_suits(shape)}) ORDER BY place LIMIT 1) AND {_GUARD}
 {_RETURNING}"""
 
 

@@ -69,6 +69,15 @@ def _claim_all(path: str, number: str) -> object:
     return ids
 
 
+def _claim_many(path: str, number: str) -> object:
+    ids = []
+    with QueueDatabase(path) as db:
+        claimer = Claimer(db)
+        while tasks := claimer.claim_many(f"w{number}", 7, lease_seconds=600):
+            ids += [task.id for task in tasks]
+    return ids
+
+
 def _enqueue_same(path: str, _number: str) -> object:
     with QueueClient(path) as client:
         results = [client.enqueue("job", idempotency_key=f"key {index}") for index in range(50)]
@@ -114,6 +123,7 @@ VERBS = {
     "serve": _serve,
     "initialise": _initialise,
     "claim_all": _claim_all,
+    "claim_many": _claim_many,
     "enqueue_same": _enqueue_same,
     "churn": _churn,
     "hang": _hang,
