@@ -16,7 +16,7 @@ from prismq_gui.insight.streams import MAX_PAIRS
 from prismq_gui.insight.walking import Pace
 
 AT_ONCE = 20_000  # about 1 ms
-MOST_A_STEP = 131_072  # about 10 ms
+MOST_A_STEP = 65_536  # about 5 ms
 
 
 def count_steps(connection: ReadConnection, layout: Layout, status: Name) -> Iterator[int]:
