@@ -41,6 +41,8 @@ class SearchLine(QLineEdit):
     """A line of literal text that tells its text when the typing pauses, or at once on Enter."""
 
     text_settled = Signal(str)
+    left_down = Signal()
+    """The Down key: on to what was found."""
 
     def __init__(self, theme: Theme, placeholder: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,9 +78,13 @@ class SearchLine(QLineEdit):
         return self._told
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Empty the line on Escape; the second Escape goes on to the window."""
+        """Empty the line on Escape; the second Escape goes on to the window. Down leaves for the results."""
         if event.key() == Qt.Key.Key_Escape and self.text():
             self.clear()
+            event.accept()
+        elif event.key() == Qt.Key.Key_Down:
+            self.settle()
+            self.left_down.emit()
             event.accept()
         else:
             super().keyPressEvent(event)

@@ -76,6 +76,7 @@ class LogsPage(QWidget):
 
     def _connect(self) -> None:
         self.filter_bar.filter_changed.connect(self._on_filter_changed)
+        self.filter_bar.search.left_down.connect(self.table.enter)
         self.table.visible_rows_changed.connect(self.model.set_visible_rows)
         self.table.row_activated.connect(self._on_table_row_activated)
         self.table.selected_count_changed.connect(lambda _count: self.state_changed.emit())

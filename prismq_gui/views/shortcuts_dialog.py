@@ -16,6 +16,7 @@ _MORE = (
     ("In a table", "Shift+arrows", "Select several rows"),
     ("In a table", "Menu key", "Actions for the selection"),
     ("In the search line", "Enter", "Search at once"),
+    ("In the search line", "Down", "Go to what was found"),
     ("In the search line", "Esc", "Empty the line"),
     ("On the chips", "Space, Ctrl+Space", "Choose a status alone, or beside the others"),
 )

@@ -199,6 +199,12 @@ class BigTableView(QTableView):
             self.selectRow(row)
             self.scrollTo(self.model().index(row, self._first_column()))
 
+    def enter(self) -> None:
+        """Take the keyboard, at the current row or else at the first."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if not self.currentIndex().isValid():
+            self.step(1)
+
     def _first_column(self) -> int:
         shown = self._columns.stretches()
         return shown[0].column if shown else 0

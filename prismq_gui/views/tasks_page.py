@@ -122,6 +122,7 @@ class TasksPage(QWidget):
     def _connect(self) -> None:
         self.chips.selection_changed.connect(self._on_filter_changed)
         self.filter_bar.filter_changed.connect(self._on_filter_changed)
+        self.filter_bar.search.left_down.connect(self.table.enter)
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._on_header_sort_indicator_changed)
         self.table.visible_rows_changed.connect(self.model.set_visible_rows)
         self.table.current_id_changed.connect(self._on_table_current_id_changed)

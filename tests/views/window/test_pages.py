@@ -180,3 +180,20 @@ def test_select_all_tells_how_many(opened: Driver) -> None:
     opened.act("select_all")
     assert page.table.selected_count() == page.model.count
     assert f"{page.model.count} selected" in page.rows_label.text()
+
+
+def test_the_down_key_goes_from_the_search_line_to_the_first_row_found(opened: Driver) -> None:
+    driver, page = opened, opened.window.tasks_page
+    driver.filter(text="TimeoutError")
+    driver.window.activateWindow()
+    page.filter_bar.focus_search()
+    driver.until(page.filter_bar.search.hasFocus)
+    QTest.keyClick(page.filter_bar.search, Qt.Key.Key_Down)
+    driver.until(page.table.hasFocus)
+    assert page.table.current_id == page.model.id_at(0)
+    assert page.table.selected_count() == 1
+    QTest.keyClick(page.table, Qt.Key.Key_Down)
+    assert page.table.current_id == page.model.id_at(1)
+    page.filter_bar.focus_search()
+    QTest.keyClick(page.filter_bar.search, Qt.Key.Key_Down)  # back to where one was
+    assert page.table.current_id == page.model.id_at(1)
