@@ -200,10 +200,10 @@ class BigTableView(QTableView):
             self.scrollTo(self.model().index(row, self._first_column()))
 
     def enter(self) -> None:
-        """Take the keyboard, at the current row or else at the first."""
+        """Take the keyboard, and select the current row or else the first where nothing is selected."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        if not self.currentIndex().isValid():
-            self.step(1)
+        if not self.selected_count():
+            self.step(0)  # Qt has made the first row current by now, but not selected it
 
     def _first_column(self) -> int:
         shown = self._columns.stretches()
