@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from prismq_gui.queue.checking import CheckReport, foreign_key_check, integrity_check, quick_check
     from prismq_gui.queue.claim_sql import Strategy
     from prismq_gui.queue.claiming import ClaimedTask, Claimer
-    from prismq_gui.queue.client import EnqueueResult, QueueClient
+    from prismq_gui.queue.client import QueueClient
+    from prismq_gui.queue.client_results import (
+        EnqueueManyError,
+        EnqueueManyResult,
+        EnqueueResult,
+        TaskNotFound,
+        TaskOutcome,
+        WaitTimeout,
+    )
     from prismq_gui.queue.database import QueueDatabase
     from prismq_gui.queue.exceptions import (
         LeaseLost,
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
         vacuum,
     )
     from prismq_gui.queue.models import Task, TaskLog, Worker
+    from prismq_gui.queue.payloads import NewTask
     from prismq_gui.queue.restore import RestoreReport, restore_backup
     from prismq_gui.queue.retention import RetentionReport, delete_finished
     from prismq_gui.queue.retry import RetryPolicy
@@ -60,11 +69,14 @@ __all__ = [
     "CheckpointReport",
     "ClaimedTask",
     "Claimer",
+    "EnqueueManyError",
+    "EnqueueManyResult",
     "EnqueueResult",
     "HandlerRegistry",
     "LeaseLost",
     "MaintenanceCancelled",
     "MaintenanceProgress",
+    "NewTask",
     "PermanentError",
     "PruneReport",
     "QueueBusyError",
@@ -85,10 +97,13 @@ __all__ = [
     "TaskContext",
     "TaskLog",
     "TaskLogHandler",
+    "TaskNotFound",
+    "TaskOutcome",
     "TaskTimeout",
     "Transition",
     "VacuumReport",
     "Verification",
+    "WaitTimeout",
     "Worker",
     "WorkersReport",
     "analyze",
@@ -120,13 +135,15 @@ _HOMES = {
     "checking": "CheckReport foreign_key_check integrity_check quick_check",
     "claim_sql": "Strategy",
     "claiming": "ClaimedTask Claimer",
-    "client": "EnqueueResult QueueClient",
+    "client": "QueueClient",
+    "client_results": "EnqueueManyError EnqueueManyResult EnqueueResult TaskNotFound TaskOutcome WaitTimeout",
     "database": "QueueDatabase",
     "exceptions": "LeaseLost PermanentError QueueBusyError QueueDatabaseError QueueSchemaError TaskCancelled "
     "TaskTimeout",
     "handlers": "HandlerRegistry TaskContext",
     "maintenance": "CheckpointMode CheckpointReport VacuumReport analyze checkpoint optimize vacuum",
     "models": "Task TaskLog Worker",
+    "payloads": "NewTask",
     "restore": "RestoreReport restore_backup",
     "retention": "RetentionReport delete_finished",
     "retry": "RetryPolicy",

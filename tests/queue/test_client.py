@@ -83,7 +83,7 @@ def deep(levels: int) -> object:
         ({"payload": deep(150)}, "nested deeper than 200"),
         ({"payload": deep(5000)}, "payload must be JSON"),
         ({"payload": '"a text"'}, "object or list"),
-        ({"compatibility": {1, 2}}, "compatibility must be JSON"),
+        ({"compatibility": {1, 2}}, "compatibility must be a JSON object"),
         ({"run_after": "tomorrow"}, "run_after must be a datetime"),
         ({"run_after": timedelta.max}, "up to the year 9999"),
     ],
