@@ -34,7 +34,6 @@ _INSERT = """
 INSERT INTO task_queue
   (created_at_utc, updated_at_utc, type, priority, payload, compatibility, max_attempts, run_after_utc, idempotency_key)
 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"""
-_INSERT_PLAIN = f"{_INSERT} RETURNING id"
 _INSERT_KEYED = f"{_INSERT} ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING id"
 _FIND_KEY = "SELECT id FROM task_queue WHERE idempotency_key = ?"
 
@@ -95,7 +94,7 @@ class QueueClient:
         except ValueError as error:
             raise ValueError(f"{error}. Nothing was written.") from None
         if row[6] is None:
-            return EnqueueResult(self.database.write(_INSERT_PLAIN, (now, *row))[0][0], True)
+            return EnqueueResult(self.database.insert(_INSERT, (now, *row)), True)
         return self._enqueue_keyed((now, *row), row[6])
 
     def _enqueue_keyed(self, values: tuple[object, ...], key: str) -> EnqueueResult:

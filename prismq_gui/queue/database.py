@@ -175,15 +175,22 @@ class QueueDatabase:
 
     def change(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> int:
         """Run one writing statement without RETURNING as ``write`` does, and return how many rows it changed."""
+        return self._change(sql, params).rowcount
+
+    def insert(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> int:
+        """Run an INSERT of one row as ``change`` does, and return its id (RETURNING costs 2.5 µs more)."""
+        return cast(int, self._change(sql, params).lastrowid)
+
+    def _change(self, sql: str, params: Sequence[Any] | dict[str, Any]) -> sqlite3.Cursor:
         with self.lock:
             connection = self._connection or self.get_connection()
             if self._depth:
                 with self._explained():
-                    return connection.execute(sql, params).rowcount
+                    return connection.execute(sql, params)
             try:
                 if not self._door.acquire(TIMEOUT_S):
                     raise self._kept_out()
-                return connection.execute(sql, params).rowcount
+                return connection.execute(sql, params)
             except _SQLITE_ERRORS as error:
                 raise self.explain(error) from error
             finally:
