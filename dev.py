@@ -442,7 +442,7 @@ def bench(arguments: "list[str]") -> int:
         return 0
     if arguments[0] not in names:
         raise DevError(f"There is no measurement '{arguments[0]}'; there are: {', '.join(names)}.", 2)
-    python = ensure_environment()
+    python = ensure_environment("bench" if arguments[0] == "queue_speed" else "test")
     ensure_qt(python)
     return call([str(python), str(ROOT / "benchmarks" / f"{arguments[0]}.py"), *arguments[1:]])
 
