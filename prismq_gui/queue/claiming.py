@@ -107,7 +107,7 @@ class _Wish:
         return (
             worker_id == self.worker_id
             and lease_seconds == self.lease_seconds
-            and (capabilities or {}) == self.capabilities
+            and (capabilities == self.capabilities or (not capabilities and not self.capabilities))
             and tuple(types) == self.types
         )
 
@@ -130,6 +130,7 @@ class Claimer:
         self._rescue_at = self._look_at = self._watch_at = -math.inf
         self._abroad = False
         self._careful = False
+        self._is_usual = False  # the last claim found its task by the short cut: so will the next
         self._without_short_cut = 0
         self._wish: _Wish | None = None
 
@@ -217,7 +218,16 @@ class Claimer:
         change of such a row, and being the first in line it would stop all claims.
         """
         parameters = _parameters(wish)
+        tools, db = self._tools, self._db
         try:
+            if self._is_usual and tools is not None and tools.connection is db.open_connection:
+                # As _next() would: but claim by claim its calls cost 4 µs of 70.
+                with db.lock:
+                    tools.left = claim_walk.MOST_UNSUITABLE
+                    rows = db.write(wish.short_cut, parameters)
+                if rows:
+                    return _claimed(rows[0], parameters)
+                self._is_usual = False
             row = self._next(wish, parameters)
         except QueueDatabaseError as error:
             if self._careful or "malformed JSON" not in str(error):
@@ -262,10 +272,12 @@ class Claimer:
             self.rescue()
         if clock >= self._look_at:
             self._abroad = self._is_due_abroad()
+            self._is_usual = self._is_usual and not self._abroad
         self._watch_at = min(self._rescue_at, self._look_at)
 
     def _next(self, wish: _Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
         shape = wish.shape
+        self._is_usual = False
         if self.strategy is Strategy.WEIGHTED_RANDOM:
             return self._drawn(shape, parameters)
         mark = None if self._memory.is_empty else self._memory.recall(wish)
@@ -278,6 +290,7 @@ class Claimer:
             else:
                 rows, over = self._run(wish.short_cut, parameters)
                 if rows:
+                    self._is_usual = True
                     return rows[0]
                 self._without_short_cut = _SHORT_CUT_REST
                 if over:
