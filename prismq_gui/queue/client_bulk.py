@@ -7,7 +7,7 @@ AUTOINCREMENT writes its counter once a statement.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
@@ -39,6 +39,7 @@ _LAST_ID = (
 )
 _TRIGGERS = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'task_queue' COLLATE NOCASE LIMIT 1"
 _SAVEPOINT = "prismq_enqueue_many"
+_Statement = tuple[str, tuple[object, ...], int]  # with its values, and how many rows it inserts
 
 
 @lru_cache(maxsize=_ROWS_A_STATEMENT)
@@ -50,6 +51,12 @@ def _insert(rows: int) -> str:
     return f"INSERT INTO task_queue ({_COLUMNS}) VALUES {values}"
 
 
+@lru_cache(maxsize=_ROWS_A_STATEMENT)
+def _insert_alike(rows: int) -> str:
+    values = ", ".join(f"(?1, ?1, ?2, ?3, ?{at}, ?4, ?5, ?1, NULL)" for at in range(6, 6 + rows))
+    return f"INSERT INTO task_queue ({_COLUMNS}) VALUES {values}"
+
+
 @lru_cache(maxsize=64)
 def _find(keys: int) -> str:
     places = ", ".join("?" * keys)
@@ -57,6 +64,81 @@ def _find(keys: int) -> str:
         "SELECT idempotency_key, id FROM task_queue "
         f"WHERE idempotency_key IS NOT NULL AND idempotency_key IN ({places})"
     )
+
+
+class _Chunk:
+    """Checked tasks that are written together: their payloads alone as long as all else is the same.
+
+    Tasks that are alike save 1.6 of 7.6 µs each: nothing but the payload is checked and bound.
+    """
+
+    __slots__ = ("_first", "_head", "_rows", "_rules", "payloads", "size")
+
+    def __init__(self, rules: TaskRules) -> None:
+        self._rules = rules
+        self._first: NewTask | None = None  # what the others are compared with, while they are alike
+        self._head: Row | None = None
+        self._rows: list[Row] | None = None
+        self.payloads: list[str] = []
+        self.size = 0  # characters of payload
+
+    def add(self, task: NewTask) -> None:
+        """Check a task and add it; raises ValueError where it isn't allowed."""
+        first = self._first
+        if (
+            first is not None
+            and task.type is first.type  # by identity: 1, 1.0 and True are equal
+            and task.priority is first.priority
+            and task.max_attempts is first.max_attempts
+            and task.run_after is None
+            and task.compatibility is None
+            and task.idempotency_key is None
+        ):
+            payload = self._rules.payload(task.payload)
+        else:
+            payload = self._add_row(task)
+        self.payloads.append(payload)
+        self.size += len(payload)
+
+    def _add_row(self, task: NewTask) -> str:
+        row = self._rules.row(
+            task.type, task.payload, task.priority, task.run_after, task.max_attempts, task.compatibility,
+            task.idempotency_key, None,
+        )  # fmt: skip
+        if not self.payloads and task.run_after is None and task.compatibility is None and row[6] is None:
+            self._first, self._head = task, row
+        else:
+            self._rows = self.rows()
+            self._rows.append(row)
+            self._first = None
+        return row[2]
+
+    def keys(self) -> list[str]:
+        """Return the idempotency keys."""
+        return [] if self._rows is None else [row[6] for row in self._rows if row[6] is not None]
+
+    def rows(self) -> list[Row]:
+        """Return all values of each task."""
+        if self._rows is not None:
+            return self._rows
+        head = self._head
+        return [] if head is None else [(*head[:2], payload, *head[3:]) for payload in self.payloads]
+
+    def statements(self, now: str) -> Iterator[_Statement]:
+        """Return what inserts all of them; ``now`` is the file's text of now."""
+        head = self._head
+        if self._rows is not None or head is None:
+            yield from _inserts(self.rows(), now)
+            return
+        for start in range(0, len(self.payloads), _ROWS_A_STATEMENT):
+            part = self.payloads[start : start + _ROWS_A_STATEMENT]
+            yield _insert_alike(len(part)), (now, head[0], head[1], head[3], head[4], *part), len(part)
+
+
+def _inserts(rows: Sequence[Row], now: str) -> Iterator[_Statement]:
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        part = rows[start : start + _ROWS_A_STATEMENT]
+        yield _insert(len(part)), (now, *chain.from_iterable(part)), len(part)
 
 
 class BulkWriter:
@@ -91,22 +173,22 @@ class BulkWriter:
         if first is None:
             return self._result
         if not self._is_whole:
-            for rows in chain([first], chunks):
-                self._write_part(rows)
+            for chunk in chain([first], chunks):
+                self._write_part(chunk)
             return self._result
         with self._whole():
-            for rows in chain([first], chunks):
-                self._write(rows, self._result)
+            for chunk in chain([first], chunks):
+                self._write(chunk, self._result)
         return self._result
 
-    def _write_part(self, rows: list[Row]) -> None:
+    def _write_part(self, chunk: _Chunk) -> None:
         done = len(self._result)
         if done and self._pause_s:
             time.sleep(self._pause_s)
         part = EnqueueManyResult()
         try:
             with self._db.transaction():
-                self._write(rows, part)
+                self._write(chunk, part)
         except QueueDatabaseError as error:
             if not done:
                 raise
@@ -132,11 +214,10 @@ class BulkWriter:
                 raise
             connection.execute(f"RELEASE {_SAVEPOINT}")
 
-    def _chunks(self, tasks: Iterator[NewTask | Mapping[str, object]]) -> Iterator[list[Row]]:
+    def _chunks(self, tasks: Iterator[NewTask | Mapping[str, object]]) -> Iterator[_Chunk]:
         """Read and check the items; each chunk is full by rows or by characters of payload."""
-        row_of, size_limit = self._rules.row, self._chunk_size
-        rows: list[Row] = []
-        index = size = 0
+        chunk = _Chunk(self._rules)
+        index = 0
         while True:
             try:
                 item = next(tasks)
@@ -145,21 +226,15 @@ class BulkWriter:
             except Exception as error:  # noqa: BLE001 (whatever the caller's iterable raises)
                 self._refuse(index, f"the item could not be read ({type(error).__name__}: {error})", error)
             try:
-                task = item if item.__class__ is NewTask else _new_task(item)
-                row = row_of(
-                    task.type, task.payload, task.priority, task.run_after, task.max_attempts, task.compatibility,
-                    task.idempotency_key, None,
-                )  # fmt: skip
+                chunk.add(item if item.__class__ is NewTask else _new_task(item))
             except ValueError as error:
                 self._refuse(index, str(error), None)
-            rows.append(row)
             index += 1
-            size += len(row[2])
-            if len(rows) >= size_limit or size >= LONGEST_CHUNK:
-                yield rows
-                rows, size = [], 0
-        if rows:
-            yield rows
+            if len(chunk.payloads) >= self._chunk_size or chunk.size >= LONGEST_CHUNK:
+                yield chunk
+                chunk = _Chunk(self._rules)
+        if chunk.payloads:
+            yield chunk
 
     def _refuse(self, index: int, reason: str, cause: BaseException | None) -> NoReturn:
         written = EnqueueManyResult() if self._is_whole else self._result
@@ -168,12 +243,17 @@ class BulkWriter:
         )
         raise EnqueueManyError(f"item {index:,}: {reason}. {kept} written.", index, written) from cause
 
-    def _write(self, rows: list[Row], result: EnqueueManyResult) -> None:
+    def _write(self, chunk: _Chunk, result: EnqueueManyResult) -> None:
         """Write a chunk within the transaction that is open."""
-        keys = [row[6] for row in rows if row[6] is not None]
-        if not keys:
-            self._insert(rows, result)
-            return
+        keys = chunk.keys()
+        if keys:
+            self._write_keyed(chunk.rows(), keys, result)
+        elif self._has_triggers():
+            self._insert_each(chunk.rows(), result)
+        else:
+            self._insert_all(chunk.statements(now_text()), result)
+
+    def _write_keyed(self, rows: list[Row], keys: list[str], result: EnqueueManyResult) -> None:
         known = self._known(list(dict.fromkeys(keys)))
         fresh: list[Row] = []
         places, is_first = [], []  # for each row: where it stands in ``fresh``, -1 where its task exists
@@ -188,9 +268,13 @@ class BulkWriter:
                 if key is not None:
                     pending[key] = place
         inserted = EnqueueManyResult()
-        self._insert(fresh, inserted)
+        if self._has_triggers():
+            self._insert_each(fresh, inserted)
+        else:
+            self._insert_all(_inserts(fresh, now_text()), inserted)
+        ids = list(inserted.ids)
         for row, place, is_new in zip(rows, places, is_first, strict=True):
-            result.append(inserted[place].task_id if place >= 0 else known[row[6]], 1, created=is_new)
+            result.append(ids[place] if place >= 0 else known[row[6]], 1, created=is_new)
 
     def _known(self, keys: list[str]) -> dict[str | None, int]:
         """Return which of the keys have a task; in this transaction nobody adds another."""
@@ -200,23 +284,26 @@ class BulkWriter:
             found.update((row[0], row[1]) for row in self._db.execute(_find(len(part)), part).fetchall())
         return found
 
-    def _insert(self, rows: list[Row], result: EnqueueManyResult) -> None:
+    def _has_triggers(self) -> bool:
+        """Whether a trigger may add tasks of its own between ours, so that ids need not follow each other."""
+        return self._db.execute(_TRIGGERS).fetchone() is not None
+
+    def _insert_each(self, rows: list[Row], result: EnqueueManyResult) -> None:
         now = now_text()
-        if self._db.execute(_TRIGGERS).fetchone() is not None:  # a trigger may add tasks of its own between ours
-            for row in rows:
-                result.append(self._db.write(_ONE, (now, *row))[0][0], 1, created=True)
-            return
+        for row in rows:
+            result.append(self._db.write(_ONE, (now, *row))[0][0], 1, created=True)
+
+    def _insert_all(self, statements: Iterator[_Statement], result: EnqueueManyResult) -> None:
         last_id = self._db.execute(_LAST_ID).fetchone()[0]
-        for start in range(0, len(rows), _ROWS_A_STATEMENT):
-            part = rows[start : start + _ROWS_A_STATEMENT]
-            cursor = self._db.execute(_insert(len(part)), (now, *chain.from_iterable(part)))
-            if cursor.lastrowid is None or cursor.lastrowid - len(part) != last_id:
+        for sql, values, count in statements:
+            new_last_id = self._db.insert(sql, values)
+            if new_last_id - count != last_id:
                 raise QueueDatabaseError(
                     f"The queue {self._db.db_path} did not number new tasks one after the other (the last one was "
-                    f"{last_id!r:.40}, now it is {cursor.lastrowid}). Nothing was changed. Run the integrity check."
+                    f"{last_id!r:.40}, now it is {new_last_id}). Nothing was changed. Run the integrity check."
                 )
-            last_id = cursor.lastrowid
-            result.append(last_id - len(part) + 1, len(part), created=True)
+            last_id = new_last_id
+            result.append(last_id - count + 1, count, created=True)
 
 
 def _new_task(item: object) -> NewTask:
