@@ -1,13 +1,14 @@
-"""The verb ``enqueue``: one task into a queue that is there (or, if asked, into a new one)."""
+"""The verb ``enqueue``: one task, or one a line, into a queue that is there (or, if asked, into a new one)."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prismq_gui.commands.arguments import add_database, database_path, file_argument, span
 from prismq_gui.commands.command import Command, Exit, UsageError
@@ -15,13 +16,25 @@ from prismq_gui.commands.output import json_line, say
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.queue.timestamps import parse_utc
 
+if TYPE_CHECKING:
+    from prismq_gui.queue.client import QueueClient
+
 _MOST_BYTES = 2 * 1024 * 1024  # read of a payload; the queue itself refuses more than it allows
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("type", metavar="TYPE", help="what kind of task it is")
+    parser.add_argument("type", nargs="?", metavar="TYPE", help="what kind of task it is")
     parser.add_argument("payload", nargs="?", metavar="JSON", help="an object or list; - reads stdin; default {}")
     parser.add_argument("--payload-file", type=file_argument, metavar="PATH", help="read the payload from a file")
+    parser.add_argument(
+        "--lines", metavar="PATH",
+        help="put in a task for each line of a file, or of stdin (-); with TYPE a line is a payload, else an object "
+        "with type, payload, priority, run_after or delay_s, max_attempts, compatibility, idempotency_key",
+    )  # fmt: skip
+    parser.add_argument(
+        "--all-or-nothing", action="store_true",
+        help="put in all lines in one transaction, which holds up other writers until the last line; else by thousands",
+    )  # fmt: skip
     add_database(parser)
     parser.add_argument("--priority", type=int, default=100, metavar="N", help="lower runs first; default 100")
     when = parser.add_mutually_exclusive_group()
@@ -40,21 +53,60 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _enqueue(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
+    if options.lines is not None:
+        return _enqueue_lines(options)
+    if options.type is None or options.all_or_nothing:
+        raise UsageError("--all-or-nothing goes with --lines" if options.type else "a TYPE is needed, or --lines")
+    return _enqueue(options)
+
+
+@contextmanager
+def _client(options: argparse.Namespace) -> Iterator[QueueClient]:
     from prismq_gui.queue.client import QueueClient  # noqa: PLC0415 - after the arguments are known to be right
     from prismq_gui.queue.database import QueueDatabase  # noqa: PLC0415
 
     path = database_path(options)
-    payload = _payload(options)
     is_new = options.create and not path.exists()
     if not is_new:
         _check(path)
-    run_after: datetime | timedelta | None = options.delay or options.at
     with closing(QueueDatabase(path)) as database:
         if is_new:
             database.initialize_schema()
+        yield QueueClient(database)
+
+
+def _enqueue_lines(options: argparse.Namespace) -> int:
+    from prismq_gui.commands.ndjson import TaskLines, defaults, opened  # noqa: PLC0415 - one task needs none of it
+    from prismq_gui.queue.client_results import EnqueueManyError  # noqa: PLC0415
+
+    if options.payload is not None or options.payload_file is not None or options.key:
+        raise UsageError("with --lines the payloads and keys are in the lines")
+    common = defaults(options, run_after=options.delay or options.at, compatibility=_object(options.compatibility))
+    with opened(options.lines) as source, _client(options) as client:
+        lines = TaskLines(source, common)
         try:
-            result = QueueClient(database).enqueue(
+            result = client.enqueue_many(lines, in_one_transaction=options.all_or_nothing)
+        except EnqueueManyError as error:
+            cause = error.__cause__
+            reason = str(cause) if isinstance(cause, UsageError) else error.reason
+            raise UsageError(f"line {lines.number:,} of {options.lines}: {reason}. {error.kept}") from error
+        path = client.database.db_path
+    if options.json:
+        say(json_line({"created": result.created, "existing": result.existing, "path": path}))
+    else:
+        more = f"; {result.existing:,} exist already with their key" if result.existing else ""
+        say(f"{result.created:,} tasks were put into the queue{more}.")
+    return Exit.OK
+
+
+def _enqueue(options: argparse.Namespace) -> int:
+    payload = _payload(options)
+    run_after: datetime | timedelta | None = options.delay or options.at
+    with _client(options) as client:
+        path = client.database.db_path
+        try:
+            result = client.enqueue(
                 options.type, payload, priority=options.priority, run_after=run_after,
                 max_attempts=options.max_attempts, compatibility=_object(options.compatibility),
                 idempotency_key=options.key,
@@ -130,7 +182,8 @@ def _check(path: Path) -> None:
 COMMANDS: Final = {
     "enqueue": Command(
         "Put a task into the queue. The file must be there, so that a mistyped name makes no new one (see --create).\n"
-        "--json prints one object {task_id, created}; created is false where a task has the key already.",
-        _arguments, _enqueue,
+        "--json prints one object {task_id, created}; created is false where a task has the key already;\n"
+        "with --lines it prints {created, existing}, the numbers of tasks.",
+        _arguments, _run,
     )
 }  # fmt: skip

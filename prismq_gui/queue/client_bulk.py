@@ -237,11 +237,7 @@ class BulkWriter:
             yield chunk
 
     def _refuse(self, index: int, reason: str, cause: BaseException | None) -> NoReturn:
-        written = EnqueueManyResult() if self._is_whole else self._result
-        kept = (
-            f"The first {len(written):,} items were put in before and stay; no other was" if written else "Nothing was"
-        )
-        raise EnqueueManyError(f"item {index:,}: {reason}. {kept} written.", index, written) from cause
+        raise EnqueueManyError(index, reason, EnqueueManyResult() if self._is_whole else self._result) from cause
 
     def _write(self, chunk: _Chunk, result: EnqueueManyResult) -> None:
         """Write a chunk within the transaction that is open."""

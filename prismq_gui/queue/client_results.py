@@ -101,13 +101,22 @@ class EnqueueManyError(ValueError):
 
     Attributes:
         index: The item's place in the batch, from 0.
+        reason: What is wrong with it.
         written: What stays in the queue: nothing in one transaction, else the chunks before.
     """
 
-    def __init__(self, message: str, index: int, written: EnqueueManyResult) -> None:
-        super().__init__(message)
+    def __init__(self, index: int, reason: str, written: EnqueueManyResult) -> None:
         self.index = index
+        self.reason = reason
         self.written = written
+        super().__init__(f"item {index:,}: {reason}. {self.kept}")
+
+    @property
+    def kept(self) -> str:
+        """What was written, as a sentence."""
+        if not self.written:
+            return "Nothing was written."
+        return f"The first {len(self.written):,} items were put in before and stay; no other was written."
 
 
 @dataclass(frozen=True, slots=True)
