@@ -14,6 +14,7 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from tests.helpers.files import copy_sample
+from tests.helpers.windows import take_console
 
 MOST_YOUNG_OBJECTS = 5_000
 
@@ -36,6 +37,12 @@ def _collected_between_tests(_no_collection_in_other_threads: None) -> Iterator[
     yield
     if gc.get_count()[0] > MOST_YOUNG_OBJECTS:
         gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _console() -> None:
+    """Let tests send Ctrl-C to workers under Wine."""
+    take_console()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 from prismq_gui.queue import HandlerRegistry, PermanentError, TaskContext, TaskLogHandler
@@ -102,8 +103,8 @@ def journaled(context: TaskContext) -> None:
     sql = "SELECT reserved_at_utc, lease_until_utc, locked_by FROM task_queue WHERE id = ?"
     found = run_sql(Path(context.payload["db"]), sql, (context.task_id,))[0]
     line = json.dumps([context.task_id, context.attempt, context.worker_id, *found])
-    with Path(context.payload["journal"]).open("a", encoding="utf-8") as journal:
-        journal.write(line + "\n")
+    # A file each: on Windows, processes that append to one overwrite each other's lines.
+    (Path(context.payload["journal"]) / uuid.uuid4().hex).write_text(line, encoding="utf-8")
     os.write(1, b"started\n")  # in one piece: slots share it
     context.wait(random.uniform(0, 0.02))
 

@@ -21,6 +21,7 @@ from prismq_gui.queue import (
     TaskContext,
     install_signal_handlers,
 )
+from tests.helpers.windows import hear_ctrl_c
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,6 +131,7 @@ VERBS = {
 }
 
 if __name__ == "__main__":
+    hear_ctrl_c()
     print("ready", flush=True)
     sys.stdin.readline()
     print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))

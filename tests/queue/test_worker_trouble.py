@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import sqlite3
 import sys
 import threading
@@ -30,6 +29,7 @@ from prismq_gui.queue import heartbeat as heartbeat_module
 from prismq_gui.queue import worker as worker_module
 from prismq_gui.queue.logs import LONGEST_TEXT_BYTES, as_json
 from tests.helpers.files import run_sql
+from tests.helpers.windows import ask_to_stop
 from tests.queue.processes import launch
 
 
@@ -228,7 +228,7 @@ def test_F21_a_signal_lets_a_worker_give_its_task_back_and_end(db: QueueDatabase
     process.stdin.write("go\n")
     process.stdin.flush()
     assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "started\n"]
-    process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM)
+    ask_to_stop(process)
     output, _ = process.communicate(timeout=30)
     assert (process.returncode, output.strip()) == (0, "1")
     assert status(db) == [("queued", 0)]
