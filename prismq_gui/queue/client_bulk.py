@@ -16,7 +16,7 @@ from typing import NoReturn
 from prismq_gui.queue.client_results import EnqueueManyError, EnqueueManyResult
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueDatabaseError
-from prismq_gui.queue.payloads import FIELDS, NewTask, Row, TaskRules, check_integer
+from prismq_gui.queue.payloads import FIELDS, LARGEST_INTEGER, NewTask, Row, TaskRules, check_integer
 from prismq_gui.queue.timestamps import now_text
 
 CHUNK_SIZE = 1000
@@ -292,6 +292,11 @@ class BulkWriter:
     def _insert_all(self, statements: Iterator[_Statement], result: EnqueueManyResult) -> None:
         last_id = self._db.execute(_LAST_ID).fetchone()[0]
         for sql, values, count in statements:
+            if isinstance(last_id, int) and last_id > LARGEST_INTEGER - count:  # SQLite calls it a full disk
+                raise QueueDatabaseError(
+                    f"The queue {self._db.db_path} can take no {count} further tasks: its id space is exhausted (the id "
+                    f"{last_id} is in use). The disk is not full. Nothing was changed."
+                )
             new_last_id = self._db.insert(sql, values)
             if new_last_id - count != last_id:
                 raise QueueDatabaseError(
