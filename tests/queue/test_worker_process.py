@@ -107,7 +107,7 @@ def test_a_signal_to_the_whole_group_does_not_fail_the_tasks_of_its_processes(
     assert state(db) == [("queued", 0)]
 
 
-KILLS, LEASE_S, AHEAD = 30, 0.5, 40
+KILLS, LEASE_S, AHEAD = int(os.environ.get("PRISMQ_FIRE_KILLS", "12")), 0.5, 40
 
 
 @pytest.fixture
