@@ -25,7 +25,7 @@ from prismq_gui.operations.plan import refused_plan, write_refusal
 from prismq_gui.operations.wording import bytes_text
 from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop, Stopped
 from prismq_gui.queue.disk_room import free_bytes, same_volume, temp_folder, vacuum_room
-from prismq_gui.queue.maintenance import room_words
+from prismq_gui.queue.maintenance import room_words, uncut_bytes, uncut_words
 from prismq_gui.queue.upkeep import Watch
 
 PROGRESS_EVERY_S = 0.25
@@ -118,6 +118,7 @@ class VacuumRun:
         self._started = time.perf_counter()
         self._stopped = False
         self._rewritten = False
+        self._uncut = 0
 
     def run(self, on_progress: Callable[[Progress], None], should_stop: ShouldStop) -> Report:
         """Checkpoint, vacuum, checkpoint; every error is told in the report."""
@@ -174,6 +175,7 @@ class VacuumRun:
 
     def _facts(self, writer: QueueWriter, size: int, wal: int, before: str, after: str) -> list[tuple[str, str]]:
         now = self._path.stat().st_size
+        self._uncut = 0 if after != "done" else uncut_bytes(writer.connection, self._path)
         return [
             ("Size before", bytes_text(size)),
             ("Size after", bytes_text(now)),
@@ -198,7 +200,8 @@ class VacuumRun:
             sentence = "Stopped: the file is as it was."
         else:
             freed = dict(facts)["Freed"]
-            sentence = f"The file was rewritten; {freed} were freed."
+            more = f"; {uncut_words(self._uncut)}" if self._uncut else ""
+            sentence = f"The file was rewritten; {freed} were freed{more}."
         elapsed_s = time.perf_counter() - self._started
         stopped = self._stopped and problem is None
         return Report(

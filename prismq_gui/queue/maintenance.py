@@ -104,6 +104,7 @@ class VacuumReport:
     Attributes:
         bytes_freed: By how much the file is smaller; 0 where ``checkpoint`` couldn't put it in place yet.
         checkpoint: The checkpoint after it: until it is done the file keeps its old size.
+        bytes_uncut: What the rewritten file has no use for, but Windows did not cut off (see :func:`uncut_bytes`).
     """
 
     bytes_before: int
@@ -111,6 +112,7 @@ class VacuumReport:
     bytes_freed: int
     checkpoint: CheckpointReport
     elapsed_s: float
+    bytes_uncut: int = 0
 
 
 def checkpoint(
@@ -200,10 +202,29 @@ def vacuum(
             _rewrite(connection, path, stop, progress, deadline_s)
             progress(MaintenanceProgress("Checkpoint"))
             done = checkpoint_on(connection, path, CheckpointMode.TRUNCATE)
+            uncut = 0 if done.in_the_way else uncut_bytes(connection, path)
     except sqlite3.Error as error:
         raise explain(error, path) from error
     after = path.stat().st_size
-    return VacuumReport(before, after, max(0, before - after), done, time.perf_counter() - started)
+    return VacuumReport(before, after, max(0, before - after), done, time.perf_counter() - started, uncut)
+
+
+def uncut_bytes(connection: sqlite3.Connection, path: Path) -> int:
+    """Return by how much the file is larger than its content, after a checkpoint that nobody was in the way of.
+
+    Windows cuts no file that a program has mapped into memory, as workers and other writers have; SQLite
+    passes over that in silence.
+    """
+    pages, page_size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return max(0, path.stat().st_size - int(pages) * int(page_size))
+
+
+def uncut_words(uncut: int) -> str:
+    """Return in words what remains of a file that could not be cut."""
+    return (
+        f"{bytes_text(uncut)} more could not be cut off, since workers or other programs have the file open: "
+        "new tasks will fill them, or vacuum again once those have ended"
+    )
 
 
 def _rewrite(
