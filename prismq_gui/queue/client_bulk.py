@@ -294,8 +294,8 @@ class BulkWriter:
         for sql, values, count in statements:
             if isinstance(last_id, int) and last_id > LARGEST_INTEGER - count:  # SQLite calls it a full disk
                 raise QueueDatabaseError(
-                    f"The queue {self._db.db_path} can take no {count} further tasks: its id space is exhausted (the id "
-                    f"{last_id} is in use). The disk is not full. Nothing was changed."
+                    f"The queue {self._db.db_path} can take no {count} further tasks: its id space is exhausted (the "
+                    f"id {last_id} is in use). The disk is not full. Nothing was changed."
                 )
             new_last_id = self._db.insert(sql, values)
             if new_last_id - count != last_id:

@@ -1,4 +1,4 @@
-"""Many tasks at once: all or none, in order, in bounded memory, with keys honoured and mistakes named by their place."""
+"""Many tasks at once: all or none, in order, in bounded memory, with keys honoured and mistakes named."""
 
 from __future__ import annotations
 
@@ -198,7 +198,9 @@ def test_C3_a_full_disk_takes_the_batch_back_and_the_client_goes_on(db: QueueDat
     with pytest.raises(QueueDatabaseError, match="full"):
         client.enqueue_many(large, chunk_size=50)
     assert numbers(db) == [-1]
-    with pytest.raises(QueueDatabaseError, match="The first 1[05]0 items of the batch had been put in before and stay"):
+    with pytest.raises(
+        QueueDatabaseError, match=r"The first 1[05]0 items of the batch had been put in before and stay"
+    ):
         client.enqueue_many(
             (NewTask("job", {"n": number, "text": "x" * 3000}) for number in range(10_000)),
             chunk_size=50, in_one_transaction=False, pause_s=0,
@@ -352,7 +354,8 @@ def test_a_batch_writes_what_single_calls_write(
         assert [(ranks[0][each.task_id], each.created) for each in batch] == [
             (ranks[1][each.task_id], each.created) for each in singly
         ]
-        sql = "SELECT type, priority, payload, compatibility, status, max_attempts, idempotency_key FROM task_queue ORDER BY id"
+        columns = "type, priority, payload, compatibility, status, attempts, max_attempts, idempotency_key"
+        sql = f"SELECT {columns} FROM task_queue ORDER BY id"
         assert [tuple(row) for row in db.execute(sql)] == [tuple(row) for row in other.execute(sql)]
         due = "SELECT type, payload FROM task_queue WHERE run_after_utc = '2030-01-01 00:00:00.000000' ORDER BY id"
         assert [tuple(row) for row in db.execute(due)] == [tuple(row) for row in other.execute(due)]

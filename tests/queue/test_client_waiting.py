@@ -188,7 +188,7 @@ def test_A7_a_file_that_is_replaced_meanwhile_is_told(db: QueueDatabase) -> None
 def test_waiting_where_no_change_could_be_seen_is_refused(db: QueueDatabase) -> None:
     client = QueueClient(db)
     task_id = client.enqueue("job").task_id
-    with pytest.raises(QueueDatabaseError, match="transaction .* is open in this thread"), db.transaction():
+    with pytest.raises(QueueDatabaseError, match=r"transaction .* is open in this thread"), db.transaction():
         client.wait(task_id, PATIENCE_S)
 
 
