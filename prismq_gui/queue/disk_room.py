@@ -42,8 +42,9 @@ def vacuum_room(size: int, beside: int, temp: int, *, same_volume: bool) -> Vacu
 def temp_folder() -> Path:
     """Return where SQLite puts temporary files: its own order of variables and folders."""
     if os.name == "nt":  # it asks GetTempPath, whose order is not that of Python's tempfile
-        named = (os.environ.get(name) for name in ("TMP", "TEMP", "USERPROFILE"))
-        return next((Path(name) for name in named if name and os.path.isdir(name)), Path(tempfile.gettempdir()))  # noqa: PTH112
+        its_order = (os.environ.get(name) for name in ("TMP", "TEMP", "USERPROFILE"))
+        found = (Path(name) for name in its_order if name and os.path.isdir(name))  # noqa: PTH112
+        return next(found, Path(tempfile.gettempdir()))
     named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
     folders = (*(name for name in named if name), "/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108 (SQLite's list)
     usable = (Path(name) for name in folders if os.path.isdir(name) and os.access(name, os.W_OK | os.X_OK))  # noqa: PTH112
