@@ -135,7 +135,7 @@ def test_no_verb_loads_qt_nor_a_bar_it_does_not_show(queue: Path, verb: str) -> 
         "print(c, sorted(loaded & {'PySide6', 'shiboken6', 'rich', 'typer', 'asyncio', 'unittest'}), file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, verb, *more.get(verb, []), "--db", str(queue)],
+        [sys.executable, "-X", "utf8", "-W", "error", "-c", code, verb, *more.get(verb, []), "--db", str(queue)],
         env=python_environment(), capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert done.stderr.splitlines()[-1] in ("0 []", "4 []"), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -25,8 +26,7 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs (one that has ended and waits to be reaped does not)."""
     if sys.platform == "win32":
-        listed = subprocess.run(["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, check=False).stdout
-        return str(pid).encode() in listed
+        return _runs_on_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -35,6 +35,19 @@ def is_alive(pid: int) -> bool:
     return not (
         status.exists() and status.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[0] == "Z"
     )
+
+
+def _runs_on_windows(pid: int) -> bool:
+    """Ask the system itself: os.kill(pid, 0) would send Ctrl-C there, and Wine's tasklist knows no filter."""
+    synchronize, timed_out = 0x00100000, 0x102
+    kernel = ctypes.WinDLL("kernel32")
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(synchronize, False, pid)
+    if not handle:
+        return False
+    running = kernel.WaitForSingleObject(ctypes.c_void_p(handle), 0) == timed_out
+    kernel.CloseHandle(ctypes.c_void_p(handle))
+    return running
 
 
 def python_environment(**extra: str) -> dict[str, str]:

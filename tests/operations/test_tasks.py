@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -377,7 +378,8 @@ def test_B6_a_file_deleted_after_the_plan_is_not_made_anew(tmp_path: Path):
 
 
 def test_A6_a_name_full_of_special_characters_is_changed_itself(tmp_path: Path):
-    path = make_foreign_queue(tmp_path / "a?b#c%41 &ü'\".db", 1, status="failed")
+    name = "a?b#c%41 &ü'\".db" if sys.platform != "win32" else "ab#c%41 &ü'.db"  # which has no ? and " in names
+    path = make_foreign_queue(tmp_path / name, 1, status="failed")
     names = sorted(each.name for each in tmp_path.iterdir())
     assert apply(plan_ids(path, RETRY, 1)).changed == 1
     assert statuses(path) == {"queued": 1}

@@ -17,6 +17,7 @@ from prismq_gui.queue import HandlerRegistry, QueueClient, QueueDatabase, QueueW
 from prismq_gui.queue import handler_process as handler_process_module
 from prismq_gui.queue.handler_process import exit_words
 from tests.helpers.files import run_sql
+from tests.helpers.processes import is_alive
 from tests.queue.process_handlers import make_registry
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGTERM are of POSIX")
@@ -58,19 +59,6 @@ def wait_for_line(db: QueueDatabase, message: str) -> dict[str, object]:
     return details_of(db, message) if db.execute(
         "SELECT 1 FROM task_logs WHERE message = ? AND details IS NOT NULL", (message,)
     ).fetchone() else {}  # fmt: skip
-
-
-def is_alive(pid: int) -> bool:
-    if Path("/proc/self/stat").exists():
-        try:
-            return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-        except OSError:
-            return False
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -255,7 +243,7 @@ def test_a_main_program_without_a_guard_is_told_and_starts_no_second_worker(db: 
     script.write_text(UNGUARDED, encoding="utf-8")
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, str(script), str(db.db_path)], env=os.environ | {"PYTHONPATH": str(root)},
+        [sys.executable, "-X", "utf8", str(script), str(db.db_path)], env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True, text=True, encoding="utf-8", timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

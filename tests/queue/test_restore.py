@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_a_restore_is_refused_while_others_have_the_file_open_and_names_them(db:
     with running("hold_open", path) as process:
         with pytest.raises(QueueBusyError, match="other programs have it open") as caught:
             restore_backup(path, copy, deadline_s=0.05)
-        if Path("/proc/self/fd").is_dir():
+        if sys.platform.startswith("linux"):
             assert f"process {process.pid} (" in str(caught.value)
             assert "this program itself" not in str(caught.value)
         assert "worker w-fresh" in str(caught.value)
@@ -379,6 +380,8 @@ def test_a_wreck_behind_a_link_is_replaced_itself(db: QueueDatabase, copy: Path,
         link.symlink_to(db.db_path)
     except OSError:
         pytest.skip("no right to make links")
+    if not link.is_symlink():
+        pytest.skip("Wine says that it made a link, and makes none")
     db.db_path.write_bytes(b"\x00wreck" * 4_000)
     report = restore_backup(link, copy)
     assert link.is_symlink()
@@ -388,7 +391,7 @@ def test_a_wreck_behind_a_link_is_replaced_itself(db: QueueDatabase, copy: Path,
 
 
 def test_a_wreck_that_another_program_holds_is_not_set_aside(db: QueueDatabase, copy: Path) -> None:
-    if not Path("/proc/self/fd").is_dir():
+    if not sys.platform.startswith("linux"):
         pytest.skip("only Linux tells who holds a file")
     path = db.db_path
     with running("hold_open", path) as process:
