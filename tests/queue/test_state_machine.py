@@ -1,0 +1,398 @@
+"""Any sequence of what clients, workers, operators and other programs do leaves the file as a plain model says.
+
+The clock is the real one, but all times lie years (or, for offsets east of UTC, most of an hour) away from now, so
+that nothing depends on how fast a step runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+
+from prismq_gui.queue import (
+    CancelOutcome,
+    ClaimedTask,
+    Claimer,
+    LeaseLost,
+    NewTask,
+    QueueClient,
+    QueueDatabase,
+    Strategy,
+    Transition,
+    cancelling,
+    settling,
+)
+from prismq_gui.queue.timestamps import now_utc, utc_text
+from prismq_gui.queue.transitions import sql_sources
+from tests.queue.state_model import FINISHED, RUNNING, Model, ModelTask
+
+TYPES = ("job", "mail")
+NEEDS: tuple[dict[str, Any], ...] = ({}, {"region": "eu"}, {"region": ["eu", "us"]}, {"gpu": True}, {"gpu": 1})
+OFFERS: tuple[dict[str, Any], ...] = ({}, {"region": "eu"}, {"region": ["us", "asia"], "gpu": True}, {"gpu": [1, 2]})
+LEASE_S = 600.0
+CROWD = 260  # more tasks that suit nobody than a claim looks at under the lock
+EXPIRED = ("2020-01-01 00:00:00", "2020-01-01T00:00:00Z", "2020-01-01T01:00:00.25+01:00")
+HELD = ("2099-01-01 00:00:00", "2099-01-01T00:00:00Z", "2099-01-01T01:00:00.25+01:00")
+
+PAST = (
+    "2020-01-01 00:00:00", "2020-01-01 09:00:00.25", "2020-01-01T00:00:00Z", "2020-01-01T03:00:00.5+02:00",
+    "2020-01-01 08:00:00+0100", "2020-01-02 00:00:00", "2020-01-02T00:00:00.000001+00:00",
+)  # fmt: skip
+FUTURE = ("2099-01-01 00:00:00", "2099-01-01T00:00:00Z", "2099-01-01T00:00:00.123456+00:00", "2099-01-01 00:00:00-0500")
+NO_TIME = ("soon", "", "2020-02-30 00:00:00", "2020-01-01T24:00:00Z")
+TODAY = ("{0} 00:00:00", "{0} 00:00:00.5", "{0}T00:00:00Z", "{0}T00:00:00.25+00:00", "{0}T00:00:00")
+
+SETTLINGS: Mapping[str, tuple[Callable[[QueueDatabase, ClaimedTask], object], Transition]] = {
+    "complete": (lambda db, task: settling.complete(db, task, {"n": 1}), Transition.COMPLETE),
+    "complete silently": (lambda db, task: settling.complete(db, task, log=False), Transition.COMPLETE),
+    "fail": (lambda db, task: settling.fail(db, task, "x", "trace"), Transition.FAIL),
+    "bury": (lambda db, task: settling.bury(db, task, "x"), Transition.BURY),
+    "release": (lambda db, task: settling.release(db, task, "x"), Transition.RELEASE),
+    "retry": (lambda db, task: settling.retry_later(db, task, "x", timedelta(0)), Transition.RETRY_LATER),
+    "retry in a year": (lambda db, task: settling.retry_later(db, task, "x", timedelta(365)), Transition.RETRY_LATER),
+    "end cancelled": (lambda db, task: cancelling.end_cancelled(db, task, "asked"), Transition.CANCEL),
+    "start": (settling.start, Transition.START),
+    "renew": (lambda db, task: settling.renew(db, task, LEASE_S), Transition.COMPLETE),
+}
+
+# What the table of transitions says for operators, once more and by itself.
+OPERATOR_MAY = {
+    Transition.OPERATOR_RETRY: ("failed", "dead_letter", "cancelled"),
+    Transition.OPERATOR_CANCEL: ("queued",),
+}
+
+types = st.sampled_from([(), ("job",), ("mail",), TYPES])
+offers = st.sampled_from(OFFERS)
+workers = st.sampled_from("abc")
+ids = st.integers(1, 25)
+
+
+def today() -> str:
+    return utc_text(now_utc())[:10]
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """One file, one model of it, three workers, and another program that writes plain SQL."""
+
+    claims: Bundle[ClaimedTask] = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "queue.db"
+        self.db = QueueDatabase(self.path)
+        self.db.initialize_schema()
+        self.client = QueueClient(self.db)
+        self.model = Model()
+        self.claimers: dict[Strategy, Claimer] = {}
+        self.crowd = 0
+
+    def teardown(self) -> None:
+        self.db.close()
+        self.folder.cleanup()
+
+    def foreign(self, sql: str, *values: object) -> int:
+        """Write as another program does; return the id of an inserted row, else how many changed."""
+        with closing(sqlite3.connect(self.path, timeout=10)) as connection:
+            cursor = connection.execute(sql, values)
+            connection.commit()
+            return (cursor.lastrowid or 0) if sql.startswith("INSERT") else cursor.rowcount
+
+    def stored(self, task_id: int, column: str) -> Any:
+        return self.db.execute(f"SELECT {column} FROM task_queue WHERE id = ?", (task_id,)).fetchone()[0]
+
+    @initialize(is_crowded=st.booleans())
+    def crowd_in_front(self, is_crowded: bool) -> None:
+        """Put many tasks first in line that no worker can run."""
+        if is_crowded:
+            self.crowd = CROWD
+            self.db.execute_many(
+                "INSERT INTO task_queue (id, type, payload, priority, compatibility, run_after_utc) "
+                "VALUES (?, 'job', '{}', -9, '{\"never\": 1}', '2020-01-01 00:00:00')",
+                [(-number,) for number in range(1, CROWD + 1)],
+            )
+
+    # -- putting in
+
+    @rule(
+        type=st.sampled_from(TYPES), priority=st.integers(-2, 2), limit=st.integers(1, 3),
+        needs=st.sampled_from(NEEDS), key=st.sampled_from([None, None, "k1", "k2", ""]),
+        when=st.sampled_from(["now", "ago", "later", "past", "future", "zone"]),
+    )  # fmt: skip
+    def enqueue(self, type: str, priority: int, limit: int, needs: dict[str, Any], key: str | None, when: str) -> None:
+        moments: dict[str, datetime | timedelta | None] = {
+            "now": None, "ago": timedelta(days=-400), "later": timedelta(days=400), "past": datetime(2020, 1, 1, 9),
+            "future": datetime(2099, 1, 1), "zone": datetime(2020, 1, 1, 9, tzinfo=timezone(timedelta(hours=5))),
+        }  # fmt: skip
+        known = self.model.keys.get(key or "")
+        result = self.client.enqueue(
+            type, {"n": 1}, priority=priority, max_attempts=limit, compatibility=needs, idempotency_key=key,
+            run_after=moments[when],
+        )  # fmt: skip
+        assert result.created == (known is None)
+        if known is not None:
+            assert result.task_id == known
+            return
+        text = self.stored(result.task_id, "run_after_utc")
+        written = {"past": "2020-01-01 09:00:00.000000", "zone": "2020-01-01 04:00:00.000000"}
+        assert text == written.get(when, text)
+        due = when not in ("later", "future")
+        self.model.add(ModelTask(result.task_id, type, priority, text, due, limit, needs), key)
+
+    @rule(priorities=st.lists(st.integers(-2, 2), min_size=1, max_size=4), key=st.sampled_from([None, "k1", "k3"]))
+    def enqueue_many(self, priorities: list[int], key: str | None) -> None:
+        tasks = [NewTask("job", priority=p, idempotency_key=key if n == 0 else None) for n, p in enumerate(priorities)]
+        results = self.client.enqueue_many(tasks)
+        assert len(results) == len(tasks)
+        for task, result in zip(tasks, results, strict=True):
+            known = self.model.keys.get(task.idempotency_key or "")
+            assert result.created == (known is None)
+            if known is None:
+                text = self.stored(result.task_id, "run_after_utc")
+                added = ModelTask(result.task_id, "job", task.priority, text, due=True)
+                self.model.add(added, task.idempotency_key)
+            else:
+                assert result.task_id == known
+
+    @rule(
+        type=st.sampled_from(TYPES), priority=st.integers(-2, 2),
+        kind=st.sampled_from(["past", "today", "today", "future", "no time", "east", "west"]),
+        pick=st.integers(0, 99),
+    )  # fmt: skip
+    def foreign_enqueue(self, type: str, priority: int, kind: str, pick: int) -> None:
+        """Another program puts a task in, in any form of time."""
+        ahead = now_utc() + timedelta(minutes=5)
+        if kind == "east" and utc_text(ahead)[:10] != today():
+            kind = "past"  # tomorrow's ISO text is not merged in, as that of all other days
+        forms: dict[str, Sequence[str]] = {
+            "past": PAST, "today": [form.format(today()) for form in TODAY], "future": FUTURE, "no time": NO_TIME,
+            "east": [ahead.strftime(form) for form in ("%Y-%m-%dT%H:%M:%S+01:00", "%Y-%m-%d %H:%M:%S.5+0100")],
+            "west": [(ahead - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%S-01:00")],
+        }  # fmt: skip
+        text = forms[kind][pick % len(forms[kind])]
+        sql = "INSERT INTO task_queue (type, payload, priority, run_after_utc) VALUES (?, '{}', ?, ?)"
+        task_id = self.foreign(sql, type, priority, text)
+        due = kind not in ("future", "no time", "west")
+        self.model.add(ModelTask(task_id, type, priority, text, due, ahead=kind == "east"))
+
+    # -- claiming
+
+    def claimer(self, strategy: Strategy, fresh: bool) -> Claimer:
+        """Return a claimer; a new one where one in use may not see a change at once, as the docs say.
+
+        That is: leases that are over (looked for every 5 s), offsets east of UTC (every second), and tasks put back
+        before the place a walk over many unsuitable ones is remembered to have reached.
+        """
+        ahead = any(task.ahead and task.status == "queued" for task in self.model.tasks.values())
+        if fresh or self.crowd or ahead or self.model.expired():
+            self.model.rescue()
+            return Claimer(self.db, strategy=strategy, seed=1)
+        return self.claimers.setdefault(strategy, Claimer(self.db, strategy=strategy, seed=1))
+
+    @rule(
+        target=claims, worker=workers, strategy=st.sampled_from(Strategy), types=types, offers=offers,
+        fresh=st.booleans(),
+    )  # fmt: skip
+    def claim(
+        self, worker: str, strategy: Strategy, types: tuple[str, ...], offers: dict[str, Any], fresh: bool
+    ) -> object:
+        claimer, day = self.claimer(strategy, fresh), today()
+        candidates = self.model.candidates(strategy, types, offers, day)
+        task = claimer.claim(worker, offers, LEASE_S, types)
+        if strategy is Strategy.WEIGHTED_RANDOM:
+            return self.drawn(candidates, task)
+        expected, buried = self.model.expected_claims(candidates, 1)
+        for each in buried:
+            self.model.bury_untried(each)
+        self.agree(expected, [] if task is None else [task], day)
+        return multiple() if task is None else task
+
+    def drawn(self, candidates: Sequence[ModelTask], task: ClaimedTask | None) -> object:
+        """Follow a draw: any of the candidates may come, and any used-up ones may be buried before it."""
+        for each in candidates:
+            if self.stored(each.id, "status") == "dead_letter":
+                assert each.attempts >= each.max_attempts
+                self.model.bury_untried(each)
+        if task is None:
+            # A draw does not look for offsets east of UTC: they take part once their text has come.
+            assert [each for each in candidates if each.status == "queued" and not each.ahead] == []
+            return multiple()
+        assert task.id in [each.id for each in candidates]
+        self.model.claim(self.model.tasks[task.id], task)
+        return task
+
+    @rule(
+        target=claims, worker=workers, count=st.integers(1, 5), types=types, offers=offers, fresh=st.booleans(),
+        strategy=st.sampled_from([Strategy.PRIORITY, Strategy.PRIORITY, Strategy.FIFO]),
+    )  # fmt: skip
+    def claim_many(
+        self, worker: str, count: int, types: tuple[str, ...], offers: dict[str, Any], fresh: bool, strategy: Strategy
+    ) -> object:
+        claimer, day = self.claimer(strategy, fresh), today()
+        candidates = self.model.candidates(strategy, types, offers, day)
+        expected, buried = self.model.expected_claims(candidates, count)
+        tasks = claimer.claim_many(worker, count, offers, LEASE_S, types)
+        for each in buried:
+            self.model.bury_untried(each)
+        self.agree(expected, tasks, day)
+        return multiple(*tasks)
+
+    def agree(self, expected: Sequence[ModelTask], tasks: Sequence[ClaimedTask], day: str) -> None:
+        if day == today():  # at midnight what was today's became another day's between the two looks
+            assert [task.id for task in tasks] == [each.id for each in expected]
+        for task in tasks:
+            each = self.model.tasks[task.id]
+            assert each.status == "queued", "claimed while another's lease runs"
+            self.model.claim(each, task)
+            assert (task.type, task.attempt, task.max_attempts) == (each.type, each.attempts, each.max_attempts)
+
+    # -- settling
+
+    @rule(task=claims, how=st.sampled_from(sorted(SETTLINGS)))
+    def settle(self, task: ClaimedTask, how: str) -> None:
+        settle, transition = SETTLINGS[how]
+        each = self.model.tasks[task.id]
+        if not self.model.holds(task) or (how == "start" and each.status == "processing"):
+            with pytest.raises(LeaseLost):
+                settle(self.db, task)
+            return
+        settle(self.db, task)
+        if how == "renew":
+            each.expired = False
+        elif how == "start":
+            self.model.move(each, transition)
+            each.lines += 1
+        else:
+            each.attempts -= how == "release"
+            self.model.end(each, transition, line=how != "complete silently")
+        if how.startswith("retry"):
+            each.run_after, each.due, each.ahead = self.stored(task.id, "run_after_utc"), how == "retry", False
+
+    @rule(task=claims)
+    def look_for_a_request(self, task: ClaimedTask) -> None:
+        if self.model.holds(task):
+            assert (cancelling.find_request(self.db, task) is not None) == self.model.tasks[task.id].asked
+
+    # -- leases
+
+    @rule(task_id=ids, text=st.sampled_from(EXPIRED))
+    def expire(self, task_id: int, text: str) -> None:
+        """The worker went silent long ago."""
+        each = self.model.tasks.get(task_id)
+        if each is not None and each.status in RUNNING:
+            self.foreign("UPDATE task_queue SET lease_until_utc = ? WHERE id = ?", text, task_id)
+            each.expired = True
+
+    @precondition(lambda self: self.model.expired())
+    @rule()
+    def rescue(self) -> None:
+        assert Claimer(self.db).rescue() == self.model.rescue()
+
+    # -- operators
+
+    @rule(task_id=ids)
+    def request_cancel(self, task_id: int) -> None:
+        outcome = cancelling.request_cancel(self.db, task_id, "me").outcome
+        each = self.model.tasks.get(task_id)
+        if each is None:
+            assert outcome is CancelOutcome.NOT_FOUND
+        elif each.status == "queued":
+            assert outcome is CancelOutcome.CANCELLED
+            self.model.end(each, Transition.OPERATOR_CANCEL)
+        elif each.status not in RUNNING:
+            assert outcome is CancelOutcome.REFUSED
+        elif each.expired:
+            assert outcome is CancelOutcome.CANCELLED
+            self.model.end(each, Transition.CANCEL)
+        else:
+            asked = CancelOutcome.ALREADY_REQUESTED if each.asked else CancelOutcome.REQUESTED
+            # Another program's claim is dated to the second: a request to the claim before it may count for it too.
+            assert outcome is asked or isinstance(each.holder, str)
+            each.lines += outcome is CancelOutcome.REQUESTED
+            each.asked = True
+
+    @rule(task_id=ids, transition=st.sampled_from(sorted(OPERATOR_MAY, key=str)))
+    def operator(self, task_id: int, transition: Transition) -> None:
+        """What an operator's program writes, with the guard of the table."""
+        each = self.model.tasks.get(task_id)
+        target = "queued', attempts = 0, finished_at_utc = NULL, error_message = '"
+        target = target if transition is Transition.OPERATOR_RETRY else "cancelled', finished_at_utc = '2026-01-01"
+        sql = f"UPDATE task_queue SET status = '{target}' WHERE id = ? AND {sql_sources(transition)}"
+        changed = self.db.execute(sql, (task_id,)).rowcount
+        assert changed == (each is not None and each.status in OPERATOR_MAY[transition])
+        if changed and each is not None:
+            self.model.move(each, transition)
+            if transition is Transition.OPERATOR_RETRY:
+                each.attempts = 0
+
+    # -- another program
+
+    @rule(task_id=ids, held=st.sampled_from(HELD))
+    def foreign_claim(self, task_id: int, held: str) -> None:
+        """It leaves running tasks ``leased`` and writes whole seconds."""
+        each = self.model.tasks.get(task_id)
+        if each is not None and each.status == "queued":
+            self.foreign(
+                "UPDATE task_queue SET status = 'leased', locked_by = 'foreign', attempts = attempts + 1, "
+                "lease_until_utc = ?, reserved_at_utc = datetime('now') WHERE id = ? AND status = 'queued'",
+                held, task_id,
+            )  # fmt: skip
+            self.model.move(each, Transition.CLAIM)
+            each.attempts += 1
+            each.holder = each.locked_by = "foreign"
+
+    @rule(task_id=ids, status=st.sampled_from(["completed", "failed", "queued", "paused"]))
+    def foreign_settle(self, task_id: int, status: str) -> None:
+        """It guards nothing, leaves locked_by set, and has a status of its own."""
+        each = self.model.tasks.get(task_id)
+        if each is not None and each.status in RUNNING:
+            self.foreign(
+                "UPDATE task_queue SET status = ?, finished_at_utc = datetime('now'), "
+                "error_message = 'Cancelled by user' WHERE id = ?", status, task_id,
+            )  # fmt: skip
+            each.status, each.holder, each.expired, each.asked = status, None, False, False
+
+    # -- what must hold after each step
+
+    @invariant()
+    def file_is_as_the_model(self) -> None:
+        rows = self.db.execute(
+            "SELECT *, (SELECT count(*) FROM task_logs WHERE task_id = q.id) AS lines FROM task_queue AS q WHERE id > 0"
+        ).fetchall()
+        assert [row["id"] for row in rows] == list(self.model.tasks)
+        for row, each in zip(rows, self.model.tasks.values(), strict=True):
+            assert (row["status"], row["attempts"], row["max_attempts"], row["priority"], row["type"]) == (
+                each.status, each.attempts, each.max_attempts, each.priority, each.type,
+            )  # fmt: skip
+            assert (row["run_after_utc"], row["locked_by"], row["lines"]) == (
+                each.run_after, each.locked_by, each.lines,
+            )  # fmt: skip
+            assert (each.status in RUNNING) == (each.holder is not None)
+            assert row["attempts"] >= 0
+            if each.status in FINISHED:
+                assert row["finished_at_utc"] is not None
+            if each.status in RUNNING:
+                assert row["lease_until_utc"] is not None
+
+    @invariant()
+    def the_crowd_stands_untouched(self) -> None:
+        assert self.db.execute("SELECT count(*) FROM task_queue WHERE id < 0 AND status = 'queued'").fetchone()[0] == (
+            self.crowd
+        )
+
+
+QueueMachine.TestCase.settings = settings(
+    max_examples=int(os.environ.get("PRISMQ_STATES", "150")), stateful_step_count=50, deadline=None
+)
+TestQueueMachine = pytest.mark.slow(QueueMachine.TestCase)
