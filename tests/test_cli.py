@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +15,13 @@ from prismq_gui import __version__
 from prismq_gui.cli import main
 from prismq_gui.queue import QueueClient, QueueDatabase
 from tests.helpers.processes import python_environment, run_program, wait_until
+from tests.helpers.windows import ask_to_stop
 
 HANDLERS = """
 from prismq_gui.queue import HandlerRegistry
+from tests.helpers.windows import hear_ctrl_c
+
+hear_ctrl_c()
 
 registry = HandlerRegistry()
 number = 7
@@ -158,9 +161,11 @@ def worker(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir()
     (folder / "my_handlers.py").write_text(HANDLERS, encoding="utf-8")
     command = [sys.executable, "-m", "prismq_gui", "worker", "--db", "queue.db", "--handlers", "my_handlers:registry"]
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
     process = subprocess.Popen(
-        [*command, "--id", "w-1", "--until-stdin-closes"], cwd=folder, env=python_environment(), stdin=subprocess.PIPE
-    )
+        [*command, "--id", "w-1", "--until-stdin-closes"], cwd=folder, env=python_environment(), stdin=subprocess.PIPE,
+        creationflags=flags,
+    )  # fmt: skip
     yield process
     assert process.stdin is not None
     process.stdin.close()
@@ -191,11 +196,10 @@ def test_worker_runs_tasks_and_stops_when_its_parent_closes_stdin(
     assert worker.wait(timeout=20) == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program can catch")
 def test_terminated_worker_gives_its_task_back(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
     database, task_id = enqueue(tmp_path, "endless", {})
     with closing(database):
         wait_until(lambda: status(database, task_id) == "processing", "the task is being run")
-        worker.send_signal(signal.SIGTERM)
+        ask_to_stop(worker)
         assert worker.wait(timeout=20) == 0
         assert status(database, task_id) == "queued"

@@ -13,7 +13,7 @@ def under_wine() -> bool:
     return sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
 
 
-def ask_to_stop(process: subprocess.Popen[str]) -> None:
+def ask_to_stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
     """Send the signal that asks a worker to stop: SIGTERM, and Ctrl-Break on Windows.
 
     Wine 8 sends no Ctrl-Break (its server implements Ctrl-C alone), so there it is Ctrl-C.
