@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
+from prismq_gui.queue import forking
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError, QueueSchemaError
 from prismq_gui.queue.schema import PRAGMAS, SCHEMA_STATEMENTS, default_db_path, require_sqlite
 from prismq_gui.queue.write_lock import WriteLock
@@ -108,6 +109,7 @@ class QueueDatabase:
         self._depth = 0
         self._tools: dict[object, tuple[sqlite3.Connection, object]] = {}
         self._identity: tuple[int, int] | None = None
+        forking.watch(self)
 
     def get_connection(self) -> sqlite3.Connection:
         """Return the connection, made on first use and anew after ``close()``; rows are ``sqlite3.Row``.
@@ -262,6 +264,15 @@ class QueueDatabase:
                 self._connection = None
                 self._tools.clear()
             self._door.close()
+
+    def forget_connection(self) -> object:
+        """Forget the connection without closing it and return it: this process was forked, and it is the parent's."""
+        forgotten = (self._connection, self._door)
+        self.lock = threading.RLock()  # another thread of the parent may hold the one there was
+        self._connection, self._depth = None, 0
+        self._tools.clear()
+        self._door = WriteLock(self.db_path)
+        return forgotten
 
     def is_same_file(self) -> bool:
         """Whether the path still leads to the file that was opened; True while none is open."""
