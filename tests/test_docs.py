@@ -353,6 +353,17 @@ def test_the_reference_gives_the_parameters_of_whatever_is_called() -> None:
     assert sorted(functions - given) == []
 
 
+def test_the_reference_names_nothing_that_is_not_there() -> None:
+    described = re.findall(r"^- `([A-Za-z_]+)(?:\.([a-z_]+))?[`(]", API.read_text(encoding="utf-8"), re.MULTILINE)
+    missing = [
+        f"{name}.{member}"
+        for name, member in described
+        if name not in queue.__all__ or (member and not hasattr(getattr(queue, name), member))
+    ]
+    assert missing == []
+    assert len(described) > 100
+
+
 def test_parameters_are_written_as_they_are() -> None:
     assert signature(HandlerRegistry.add) == (
         "(type, handler, *, timeout_s=None, isolation=None, permanent=(), retry=None)"

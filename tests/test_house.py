@@ -16,7 +16,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "prismq_gui"
-QT_FREE = ("queue", "insight", "operations", "settings", "resources", "cli", "worker_process", "stdin_watch")
+QT_FREE = (
+    "queue", "insight", "operations", "commands", "settings", "resources", "cli", "worker_process", "stdin_watch",
+)  # fmt: skip
 SQL_ROOMS = ("queue", "insight", "operations")
 SQL = re.compile(r"\b(SELECT\s.+\sFROM\s|INSERT\s+(OR \w+ )?INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|PRAGMA\s+\w+|"
                  r"CREATE\s+(TABLE|INDEX)\s|BEGIN\s+IMMEDIATE)", re.DOTALL)  # fmt: skip
