@@ -18,6 +18,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 KNOWN_USER_VERSION = 0
 
 TASK_COLUMNS = tuple(column.value for column in TaskColumn)
+_SYNCING_SERVICES = ("OneDrive", "Dropbox", "Google Drive", "iCloud Drive", "iCloudDrive", "Nextcloud", "ownCloud")
 _NEEDED_COLUMNS = ("id", "type", "status")
 _OTHER_TASK_COLUMNS = ("payload", "compatibility")
 _WORKER_COLUMNS = ("worker_id", "capabilities", "heartbeat_utc")
@@ -92,6 +93,12 @@ def notes_for(path: Path, layout: Layout, journal_mode: str) -> tuple[str, ...]:
         notes.append(f"This is a link; the real file, with its -wal and -shm beside it, is {real}.")
     if is_network_path(real):
         notes.append("The file is on a network drive, where WAL is not safe: open it on the machine that holds it.")
+    service = syncing_service(real)
+    if service:
+        notes.append(
+            f"The file lies in a folder that {service} copies: it copies the database without its -wal, so what it "
+            "has is not to be trusted, and it can hold the file. Keep queues in a folder that is not synchronised."
+        )
     if has_wal_reset_bug(sqlite3.sqlite_version_info):
         notes.append(
             f"SQLite {sqlite3.sqlite_version} has a known fault in checkpoints (the WAL-reset bug, mended in 3.51.3): "
@@ -126,6 +133,18 @@ def is_network_path(path: str) -> bool:
     if text.startswith("\\\\"):
         return not text.startswith(("\\\\?\\", "\\\\.\\")) or text.upper().startswith("\\\\?\\UNC\\")
     return _is_remote_drive(text[:2])
+
+
+def syncing_service(path: str) -> str:
+    """Return the service whose folder, by its name, a file lies in; '' where it lies in none that is known."""
+    for part in path.replace("\\", "/").split("/")[:-1]:
+        for service in _SYNCING_SERVICES:
+            name = part.casefold().replace(" ", "")
+            key = service.casefold().replace(" ", "")
+            # "OneDrive - Firma", "Dropbox (privat)"; not "onedriver".
+            if name == key or (name.startswith(key) and not name[len(key)].isalnum()):
+                return service
+    return ""
 
 
 def _is_remote_drive(drive: str) -> bool:

@@ -303,3 +303,19 @@ def test_opening_twice_and_closing_twice_is_harmless(sample_db):
         reader.open()
         reader.close()
         reader.close()
+
+
+@pytest.mark.parametrize(
+    ("folder", "service"),
+    [
+        ("OneDrive", "OneDrive"), ("OneDrive - Müller GmbH", "OneDrive"), ("Dropbox (privat)", "Dropbox"),
+        ("google drive", "Google Drive"), ("onedriver", ""), ("my OneDrive notes", ""),
+    ],
+)  # fmt: skip
+def test_G7_a_file_in_a_synchronised_folder_has_a_note(tmp_path: Path, folder: str, service: str) -> None:
+    path = make_foreign_queue(tmp_path / folder / "queues" / "OneDrive.db", 1)
+    reader = QueueReader(path)
+    notes = [note for note in reader.open().notes if "synchronised" in note]
+    reader.close()
+    assert bool(notes) == bool(service)
+    assert all(service in note for note in notes)
