@@ -70,6 +70,28 @@ def test_all_fields_are_stored_as_given(db: QueueDatabase) -> None:
     assert abs(mapped.run_after_utc - mapped.created_at_utc - timedelta(days=1)) < timedelta(minutes=1)
 
 
+def test_one_task_that_differs_among_many_that_are_alike_keeps_its_own_values(db: QueueDatabase) -> None:
+    client, due = QueueClient(db), datetime(2030, 1, 2)
+    odd = [
+        NewTask("other"), NewTask("job", priority=1), NewTask("job", max_attempts=1), NewTask("job", run_after=due),
+        NewTask("job", compatibility={"gpu": True}), NewTask("job", idempotency_key="k"),
+    ]  # fmt: skip
+    for task in odd:
+        result = client.enqueue_many([NewTask("job"), task, NewTask("job")])
+        first, different, last = client.get_many(result.ids).values()
+        for plain in (first, last):
+            assert (plain.type, plain.priority, plain.max_attempts, plain.idempotency_key) == ("job", 100, 5, None)
+            assert (plain.compatibility, plain.run_after_utc) == ("{}", plain.created_at_utc)
+        assert (different.type, different.priority, different.max_attempts) == (
+            task.type, task.priority, task.max_attempts,
+        )  # fmt: skip
+        assert different.compatibility == ('{"gpu": true}' if task.compatibility else "{}")
+        assert different.idempotency_key == task.idempotency_key
+        assert (different.run_after_utc == due) == (task.run_after is not None)
+    with pytest.raises(EnqueueManyError, match="item 1: priority must be a whole number"):
+        client.enqueue_many([NewTask("job", priority=1), NewTask("job", priority=True)])
+
+
 def test_F13_keys_are_honoured_against_the_file_and_within_the_batch(db: QueueDatabase) -> None:
     client = QueueClient(db)
     old = client.enqueue("job", idempotency_key="old").task_id
@@ -241,8 +263,10 @@ def test_a_triggers_own_tasks_do_not_shift_the_ids(db: QueueDatabase) -> None:
     )
     client = QueueClient(db)
     one = client.enqueue("job", {"n": -1})
-    result = client.enqueue_many([*numbered(5), NewTask("job", {"n": 5}, idempotency_key="k")])
-    found = [(task.type, task.get_payload_dict()["n"]) for task in client.get_many([one.task_id, *result.ids]).values()]
+    plain = client.enqueue_many(numbered(5))
+    keyed = client.enqueue_many([NewTask("job", {"n": 5}, idempotency_key="k")])
+    ids = [one.task_id, *plain.ids, *keyed.ids]
+    found = [(task.type, task.get_payload_dict()["n"]) for task in client.get_many(ids).values()]
     assert found == [("job", number) for number in range(-1, 6)]
     assert count_tasks(db) == 14
 

@@ -214,6 +214,7 @@ class Untellable:
         ({"payload": [Untellable()]}, "an object of type Untellable has no form in JSON"),
         ({"payload": Untellable()}, "not an object of type Untellable"),
         ({"payload": {"self": itself()}}, "it holds itself, or is nested too deep"),
+        ({"payload": {"a": nested(200)}}, "payload is nested deeper than 200 levels"),
         ({"payload": nested(201)}, "payload is nested deeper than 200 levels"),
         ({"payload": "[" * 201 + "]" * 201}, "payload is nested deeper than 200 levels"),
         ({"payload": "[" * 100_000}, "payload must be JSON ("),
