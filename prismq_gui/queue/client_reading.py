@@ -30,7 +30,7 @@ _COLUMNS = (
     "created_at_utc, updated_at_utc"
 )
 _STATE = "SELECT status, attempts, finished_at_utc, error_message FROM task_queue WHERE id = ?"
-# The line that completing wrote bears the task's own moment of finishing; a handler's line of the same words does not.
+# The line that completing wrote bears the task's moment of finishing, and is the last such: a handler's came before.
 _RESULT = (
     "SELECT details FROM task_logs WHERE task_id = ? AND at_utc = ? AND level = 'INFO' AND message = 'completed' "
     "ORDER BY log_id DESC LIMIT 1"

@@ -130,7 +130,7 @@ def test_a_retry_is_no_end(db: QueueDatabase, other: QueueDatabase) -> None:
     client = QueueClient(db)
     task_id = client.enqueue("job").task_id
     with waiting(client, task_id) as future:
-        settling.retry_later(other, claim(other), "busy", timedelta(0))
+        settling.retry_later(other, claim(other), "busy", timedelta(seconds=-2))  # due at once
         settling.complete(other, claim(other), "at last")
         outcome = future.result(PATIENCE_S)
     assert (outcome.attempts, outcome.error, outcome.result_json) == (2, None, '"at last"')
@@ -210,8 +210,9 @@ def test_what_wait_may_not_be_given_is_named(db: QueueDatabase, arguments: Any, 
 def test_a_result_is_that_of_the_last_run_and_not_a_handlers_own_line(db: QueueDatabase) -> None:
     client = QueueClient(db)
     task_id = client.enqueue("job").task_id
-    settling.complete(db, claim(db), [1, None, {"ü": 1.5}])
+    task = claim(db)
     settling.write_task_log(db, task_id, "INFO", "completed", {"attempt": 1, "result": "not this"})
+    settling.complete(db, task, [1, None, {"ü": 1.5}])
     assert client.result(task_id).result_json == '[1, null, {"ü": 1.5}]'
     db.execute("UPDATE task_queue SET status = 'queued', finished_at_utc = NULL")
     assert client.result(task_id).result_json is None
