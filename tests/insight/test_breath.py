@@ -51,9 +51,12 @@ def test_two_readers_of_a_file_pause_together(tmp_path: Path):
     one.open()
     other.open()
     try:
-        read_for(breath, BURST_S, changing=False)
-        run_sql(path, "UPDATE task_queue SET priority = 7")
-        one.newest_task_id()  # its connection sees the change, and waits for the burst of both
+        with breath.turn(lambda: False):  # still on when the other one reads, however long the writing takes
+            run_sql(path, "UPDATE task_queue SET priority = 7")
+            end = time.perf_counter() + BURST_S
+            while time.perf_counter() < end:
+                pass
+            one.newest_task_id()  # its connection sees the change, and waits for the burst of both
         assert pauses
         pauses.clear()
         one.newest_task_id()
