@@ -71,7 +71,9 @@ def make(path: Path, rows: list[tuple[object, ...]], *, indexed: bool) -> list[t
             connection.execute("DROP INDEX ix_task_type_status")
             connection.execute("DROP INDEX ix_task_status_prio_time")
         marks = ", ".join("?" * len(SHOWN))
+        connection.execute("BEGIN")
         connection.executemany(f"INSERT INTO task_queue ({', '.join(SHOWN)}) VALUES ({marks})", rows)
+        connection.execute("COMMIT")
         return connection.execute(f"SELECT {', '.join(SHOWN)} FROM task_queue").fetchall()
 
 
