@@ -128,7 +128,8 @@ run_tests() {
   cd "$copy"
   windows_python -c "import sys, sqlite3; print('Windows Python', sys.version.split()[0], 'with SQLite',
     sqlite3.sqlite_version, 'on Windows', '.'.join(map(str, sys.getwindowsversion()[:3])), 'of $(wine --version 2>/dev/null)')"
-  LIMIT_S=3000 windows_python -m pytest -p no:cacheprovider "$@"
+  # A test over its time ends the whole run on Windows, and processes start and files sync slowly under Wine.
+  LIMIT_S=3000 windows_python -m pytest -p no:cacheprovider -o timeout=300 "$@"
 }
 
 mkdir -p "$cache"
