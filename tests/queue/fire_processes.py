@@ -157,7 +157,7 @@ def _run(db: QueueDatabase, journal: Journal, task: ClaimedTask, nap: threading.
             nap.wait(LEASE_S / 4)
             until = settling.renew(db, task, LEASE_S)
             journal.write("renewed", task.id, task.attempt, task.reserved_at, until.isoformat())
-        nap.wait(LEASE_S / 4 if task.type == "long" else LEASE_S * 1.3)
+        nap.wait(LEASE_S / 4 if task.type == "long" else LEASE_S * 2.3)
     tell("ending")
     if task.type == "wrong":
         settling.fail(db, task, "no use")

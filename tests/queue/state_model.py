@@ -120,6 +120,10 @@ class Model:
         """Whether this claim may settle its task."""
         return self.tasks[claim.id].holder is claim
 
+    def held(self) -> list[ClaimedTask]:
+        """Return the claims that may settle their tasks."""
+        return [task.holder for task in self.tasks.values() if isinstance(task.holder, ClaimedTask)]
+
     def end(self, task: ModelTask, transition: Transition, *, line: bool = True) -> None:
         """Take the task from its holder."""
         self.move(task, transition)
