@@ -37,6 +37,10 @@ export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
 # What Python's own variables of this machine name are folders of this machine.
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 
+# Wine's server keeps a closed file open for as long as anybody has a lock in it, as each user of a WAL has: looking
+# at a queue among workers used 20,000 in two minutes ("unable to open database file", "WinError 4").
+ulimit -n 500000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+
 windows_path() { printf 'Z:%s' "${1//\//\\}"; }
 
 # CPython under Wine refuses standard handles that are plain files, hence the pipes; the status is Python's.
