@@ -198,8 +198,8 @@ class TaskRun:
             f"UPDATE task_queue NOT INDEXED SET {_SET[self._plan.kind]} WHERE id IN ({marks}) "
             f"AND status = ? AND {ATTEMPTS_SQL} IS ? AND {sql_sources(self._verb.transition)}{mark}"
         )
-        times = (utc_text(now), _when(self._plan.kind, now))
-        changed = writer.change(sql, (self._rule.target, *times, *ids, alike.status, alike.attempts))
+        at = utc_text(now)
+        changed = writer.change(sql, (self._rule.target, at, at, *ids, alike.status, alike.attempts))
         if changed != len(alike.ids):  # cannot be while the write lock is held; if it is, nothing of it may stay
             what = f"{changed:,} of {len(alike.ids):,} tasks were found again in one transaction"
             path = str(self._plan.path)
@@ -247,15 +247,6 @@ class TaskRun:
             operation_id=self._operation_id,
             problem=problem,
         )
-
-
-def _when(kind: OperationKind, now: datetime) -> str:
-    """Return when a task is due, or finished.
-
-    Due in whole seconds: programs that compare it with ``datetime('now')`` see it as due at once,
-    where a fraction sorts after the running second.
-    """
-    return now.strftime("%Y-%m-%d %H:%M:%S") if kind is OperationKind.RETRY else utc_text(now)
 
 
 def _rows(writer: QueueWriter, ids: Sequence[int]) -> dict[int, Row]:

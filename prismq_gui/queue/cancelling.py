@@ -39,7 +39,9 @@ _CANCEL_HELD = (
     "AND locked_by = :worker AND attempts = :attempt AND reserved_at_utc = :reserved"
 )
 _REQUEST = (
-    f"SELECT message FROM task_logs WHERE task_id = ? AND at_utc >= ? AND level = '{CANCEL_LEVEL}' "
+    f"SELECT message FROM task_logs WHERE task_id = :id AND at_utc >= :reserved AND level = '{CANCEL_LEVEL}' "
+    # Times have whole seconds: a request to the worker before may be of the second of this claim.
+    "AND CASE WHEN json_valid(details) THEN coalesce(json_extract(details, '$.worker'), :worker) = :worker ELSE 1 END "
     "ORDER BY at_utc LIMIT 1"
 )
 
@@ -109,22 +111,22 @@ def _cancel_running(db: QueueDatabase, task_id: int, row: sqlite3.Row, who: str)
     # A clock that was set back since the claim must not date the request before it.
     moment = max(now, parse_utc(row["reserved_at_utc"]) or now)
     holder = (row["holder"] or b"").decode("utf-8", "backslashreplace")
-    if _request_since(db, task_id, row["reserved_at_utc"] or ""):
+    if _request_since(db, task_id, row["reserved_at_utc"] or "", holder):
         reason = f"the worker {holder} of task {task_id} was asked already and ends it at its next check"
         return CancelResult(task_id, CancelOutcome.ALREADY_REQUESTED, reason)
-    write_log(db, task_id, CANCEL_LEVEL, f"{who} asked to cancel it", now=utc_text(moment))
+    write_log(db, task_id, CANCEL_LEVEL, f"{who} asked to cancel it", {"worker": holder}, now=utc_text(moment))
     reason = f"task {task_id} is running: its worker {holder} was asked to end it, and does so at its next check"
     return CancelResult(task_id, CancelOutcome.REQUESTED, reason)
 
 
-def _request_since(db: QueueDatabase, task_id: int, reserved_at: str) -> str | None:
-    row = db.execute(_REQUEST, (task_id, reserved_at)).fetchone()
+def _request_since(db: QueueDatabase, task_id: int, reserved_at: str, worker: str) -> str | None:
+    row = db.execute(_REQUEST, {"id": task_id, "reserved": reserved_at, "worker": worker}).fetchone()
     return None if row is None else str(row["message"])
 
 
 def find_request(db: QueueDatabase, task: ClaimedTask) -> str | None:
     """Return who asked to cancel this claim of a task, as a sentence; None where nobody did. Reads alone."""
-    return _request_since(db, task.id, task.reserved_at)
+    return _request_since(db, task.id, task.reserved_at, task.worker_id)
 
 
 def end_cancelled(db: QueueDatabase, task: ClaimedTask, request: str, error: str = "", trace: str = "") -> datetime:

@@ -3,9 +3,9 @@
 A task is next where it waits (``queued``), its time has come in any form, its type and compatibility suit the worker,
 and no other such task comes before it in the strategy's order. Statements are made once and cached.
 
-Parameters: ``:now`` and the bounds of :func:`bounds`, ``:capabilities`` (JSON), ``:types`` (a JSON list, where some
-types are wanted), ``:worker``, ``:lease_until``, and for a claim that remembers ``:mark_priority``, ``:mark_due``,
-``:walked_at``.
+Parameters: ``:now`` (written), ``:moment`` (compared) and the other bounds of :func:`bounds`, ``:capabilities``
+(JSON), ``:types`` (a JSON list, where some types are wanted), ``:worker``, ``:lease_until``, and for a claim that
+remembers ``:mark_priority``, ``:mark_due``, ``:walked_at``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MEETS = (
 _JSON_READABLE = "json_valid(payload) AND json_valid(compatibility)"
 ATTEMPTS = "CASE WHEN typeof(attempts) = 'integer' THEN attempts ELSE 0 END"
 MAX_ATTEMPTS = f"CASE WHEN typeof(max_attempts) = 'integer' THEN max_attempts ELSE {DEFAULT_MAX_ATTEMPTS} END"
-_DUE = sql_due("run_after_utc", ":now")
+_DUE = sql_due("run_after_utc", ":moment")
 # When a task is due, as text that sorts as time: today's ISO forms sort after all of today's others.
 DUE_TEXT = "CASE WHEN run_after_utc >= :iso_from THEN replace(run_after_utc, 'T', ' ') ELSE run_after_utc END"
 _IN_TIME = (
@@ -83,16 +83,17 @@ class Shape:
     remembers: bool = False  # leaves out what was walked over lately
 
 
-def bounds(text: str, until: str | None = None) -> dict[str, str]:
+def bounds(moment: str, until: str | None = None) -> dict[str, str]:
     """Return the parameters that bound the times of a claim.
 
     Args:
-        text: Now, in the written form.
-        until: The written form of the last time that may be due abroad; None leaves those out.
+        moment: Now, with microseconds: a time of another program with a fraction is due in the midst of a second.
+        until: The last time that may be due abroad; None leaves those out.
     """
-    last = until or text
+    last, text = until or moment, moment[:19]
     return {
         "now": text,
+        "moment": moment,
         "iso_from": f"{text[:10]}T",
         "iso_until": f"{last[:10]}T{last[11:19]}~",  # after each fraction and each Z of that second
         "spaced_until": last,
@@ -120,7 +121,7 @@ def claim_first(shape: Shape) -> str:
     first = f"priority = (SELECT min(priority) FROM task_queue WHERE {WAITING})"
     return f"""{_TAKE}
 WHERE id = (SELECT id FROM task_queue WHERE {WAITING} AND {first}
-    AND run_after_utc > '0000-' AND run_after_utc <= :now AND {_fits(shape)} ORDER BY run_after_utc, id LIMIT 1)
+    AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)} ORDER BY run_after_utc, id LIMIT 1)
   AND {_GUARD} AND ({_suits(shape)})
   AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first}
     AND run_after_utc >= :iso_from AND run_after_utc < :iso_until)
@@ -161,7 +162,7 @@ first(found) AS MATERIALIZED (SELECT id FROM task_queue WHERE id IN (SELECT id F
 
 
 def _seeks(shape: Shape) -> tuple[str, str]:
-    spaced_until = ":spaced_until" if shape.abroad else ":now"
+    spaced_until = ":spaced_until" if shape.abroad else ":moment"
     low, iso_low = "run_after_utc > '0000-'", "run_after_utc >= :iso_from"
     if shape.remembers:
         mark = ":mark_due" if shape.strategy is Strategy.FIFO else _MARK
@@ -262,7 +263,7 @@ def take_many(shape: Shape) -> str:
 first(found) AS MATERIALIZED (
   SELECT task_queue.id FROM level CROSS JOIN task_queue
   WHERE level.p IS NOT NULL AND {WAITING} AND priority = level.p
-    AND run_after_utc > '0000-' AND run_after_utc <= :now AND {_fits(shape)} LIMIT :count)
+    AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)} LIMIT :count)
 {_TAKE}
 WHERE id IN (SELECT found FROM first) AND {_GUARD} AND ({_suits(shape)})
   AND NOT EXISTS (SELECT 1 FROM level CROSS JOIN task_queue ON {WAITING} AND priority = level.p
@@ -286,5 +287,5 @@ NEXT_LEVEL = f"SELECT min(priority) FROM task_queue WHERE {WAITING} AND priority
 
 DUE_ABROAD = f"""WITH RECURSIVE {LEVELS}
 SELECT 1 FROM level CROSS JOIN task_queue ON {WAITING} AND priority = level.p
-  AND run_after_utc > :now AND run_after_utc < :iso_until
+  AND run_after_utc > :moment AND run_after_utc < :iso_until
 WHERE level.p IS NOT NULL AND run_after_utc GLOB '*+[01][0-9]*' AND {_DUE} LIMIT 1"""

@@ -20,6 +20,10 @@ class ClaimTools:
         self.connection = connection
         self.left = 0
         """How many tasks that don't suit the running statement may still look at; below 0 where it gave up."""
+        self.second = ""
+        """The last second in which a task was claimed."""
+        self.claimed: dict[int, int] = {}
+        """How often each task was claimed in that second again."""
         self._random = random.Random()  # noqa: S311 (a lottery of tasks, not a secret)
         matching.register(connection)
         connection.create_function(claim_sql.OVER, 0, self._count)

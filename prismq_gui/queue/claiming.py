@@ -24,7 +24,17 @@ from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueDatabaseError
 from prismq_gui.queue.logs import write_log
 from prismq_gui.queue.lottery import Lottery
-from prismq_gui.queue.timestamps import now_text, now_us, now_utc, parse_utc, sql_due, text_of, utc_text
+from prismq_gui.queue.timestamps import (
+    exact_text,
+    exact_text_of,
+    now_text,
+    now_us,
+    now_utc,
+    parse_utc,
+    sql_due,
+    text_after,
+    utc_text,
+)
 from prismq_gui.queue.transitions import TRANSITIONS, Transition, sql_sources
 
 RESCUE_INTERVAL_S = 5.0
@@ -56,6 +66,9 @@ _BURY = f"""
 UPDATE task_queue SET status = '{TRANSITIONS[Transition.BURY].target}', error_message = :error,
   locked_by = NULL, lease_until_utc = NULL, finished_at_utc = :now, updated_at_utc = :now
 WHERE id = :id AND {_IS_EXPIRED} AND {sql_sources(Transition.BURY)}"""
+_MARK_APART = """
+UPDATE task_queue SET reserved_at_utc = :later
+WHERE id = :id AND locked_by = :worker AND attempts = :attempt AND reserved_at_utc = :now"""
 _BURY_UNTRIED = f"""
 UPDATE task_queue SET status = '{TRANSITIONS[Transition.BURY].target}', attempts = attempts - 1,
   error_message = coalesce(error_message, :error), locked_by = NULL, lease_until_utc = NULL, reserved_at_utc = NULL,
@@ -182,7 +195,7 @@ class Claimer:
         if self.strategy is Strategy.PRIORITY and not self._abroad:
             rows, _over = self._run(claim_sql.take_many(wish.shape), parameters | {"count": count})
             rows = sorted(rows, key=lambda row: (row["priority"], row["run_after_utc"], row["id"]))
-            for task in [_claimed(row, parameters) for row in rows]:
+            for task in [self._claimed(row, parameters) for row in rows]:
                 if task.attempt <= task.max_attempts or task.attempt <= 1:
                     tasks.append(task)
                 else:
@@ -226,7 +239,7 @@ class Claimer:
                     tools.left = claim_walk.MOST_UNSUITABLE
                     rows = db.write(wish.short_cut, parameters)
                 if rows:
-                    return _claimed(rows[0], parameters)
+                    return self._claimed(rows[0], parameters)
                 self._is_usual = False
             row = self._next(wish, parameters)
         except QueueDatabaseError as error:
@@ -236,7 +249,27 @@ class Claimer:
             shape = replace(wish.shape, careful=True)
             self._wish = wish = replace(wish, shape=shape, short_cut=claim_sql.claim_first(shape))
             row = self._next(wish, parameters)
-        return None if row is None else _claimed(row, parameters)
+        return None if row is None else self._claimed(row, parameters)
+
+    def _claimed(self, row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
+        """Return the claimed task; make its fence another one than that of a claim in the same second.
+
+        A task that was given back is claimed in the same attempt again, and times have whole seconds.
+        """
+        task, tools = _task_of(row, parameters), self._tools
+        assert tools is not None
+        if task.reserved_at != tools.second:
+            tools.second = task.reserved_at
+            tools.claimed.clear()
+        ahead = tools.claimed[task.id] = tools.claimed.get(task.id, -1) + 1
+        return self._marked_apart(task, ahead) if ahead else task
+
+    def _marked_apart(self, task: ClaimedTask, ahead_s: int) -> ClaimedTask:
+        """Put the claim's time so many seconds ahead that no earlier claim had it."""
+        later = utc_text(datetime.fromisoformat(task.reserved_at) + timedelta(seconds=ahead_s))
+        fence = {"id": task.id, "worker": task.worker_id, "attempt": task.attempt, "now": task.reserved_at}
+        changed = self._db.change(_MARK_APART, fence | {"later": later})
+        return task._replace(reserved_at=later) if changed else task  # else the fence holds it off as it is
 
     def _wished(
         self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
@@ -278,13 +311,13 @@ class Claimer:
     def _next(self, wish: _Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
         shape = wish.shape
         self._is_usual = False
+        if self._abroad:
+            shape = replace(shape, abroad=True)
+            parameters |= claim_sql.bounds(parameters["moment"], exact_text(now_utc() + LOOK_AHEAD))
         if self.strategy is Strategy.WEIGHTED_RANDOM:
             return self._drawn(shape, parameters)
         mark = None if self._memory.is_empty else self._memory.recall(wish)
-        if self._abroad:
-            shape = replace(shape, abroad=True)
-            parameters |= claim_sql.bounds(parameters["now"], utc_text(now_utc() + LOOK_AHEAD))
-        elif mark is None and self.strategy is Strategy.PRIORITY:
+        if mark is None and self.strategy is Strategy.PRIORITY and not self._abroad:
             if self._without_short_cut > 0:
                 self._without_short_cut -= 1
             else:
@@ -371,7 +404,7 @@ class Claimer:
         """Whether a time with an offset east of UTC is due, by reading alone."""
         started = time.monotonic()
         now = now_utc()
-        limits = claim_sql.bounds(utc_text(now), utc_text(now + LOOK_AHEAD))
+        limits = claim_sql.bounds(exact_text(now), exact_text(now + LOOK_AHEAD))
         found = bool(self._ask(claim_sql.DUE_ABROAD, limits))
         ended = time.monotonic()
         if not found:
@@ -417,13 +450,13 @@ class Claimer:
 def _parameters(wish: _Wish) -> dict[str, Any]:
     """Return the parameters of a claim made now."""
     moment_us = now_us()
-    parameters: dict[str, Any] = claim_sql.bounds(text_of(moment_us))
-    parameters["lease_until"] = text_of(moment_us + wish.lease_us)
+    parameters: dict[str, Any] = claim_sql.bounds(exact_text_of(moment_us))
+    parameters["lease_until"] = text_after(moment_us + wish.lease_us)
     parameters.update(wish.parameters)
     return parameters
 
 
-def _claimed(row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
+def _task_of(row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
     task_id, name, payload, attempt, most = tuple(row)[:5]
     try:
         payload = payload.decode()

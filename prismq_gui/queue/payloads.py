@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from prismq_gui.queue.timestamps import now_utc, utc_text
+from prismq_gui.queue.timestamps import now_utc, utc_text, utc_text_after
 
 LONGEST_PAYLOAD_BYTES = 1024 * 1024  # unless the client is told another limit
 LARGEST_LIMIT_BYTES = 256 * 1024 * 1024  # SQLite takes 1 GB a row; a handler must hold the text and its objects
@@ -134,7 +134,7 @@ class TaskRules:
             self.payload(payload),
             "{}" if compatibility is None else _compatibility(compatibility),
             max_attempts,
-            now if run_after is None else check_moment("run_after", run_after, now),
+            now if run_after is None else check_moment("run_after", run_after),
             None
             if idempotency_key is None or idempotency_key == ""
             else check_text("idempotency_key", idempotency_key),
@@ -180,13 +180,13 @@ def check_integer(field: str, value: object, least: int, most: int = LARGEST_INT
     return value
 
 
-def check_moment(field: str, value: object, now: str | None = None) -> str:
-    """Return the file's text of a moment: a datetime (naive is UTC), or so long after now (None: the clock's)."""
+def check_moment(field: str, value: object) -> str:
+    """Return the file's text of a moment: a datetime (naive is UTC), or so long after now; never an earlier one."""
     try:
         if isinstance(value, datetime):
-            return utc_text(value)
+            return utc_text_after(value)
         if isinstance(value, timedelta):
-            return utc_text((now_utc() if now is None else datetime.fromisoformat(now)) + value)
+            return utc_text_after(now_utc() + value) if value > timedelta() else utc_text(now_utc() + value)
     except OverflowError:  # an offset or a delay that leads out of the years 1 to 9999
         pass
     raise ValueError(f"{field} must be a datetime or a timedelta up to the year 9999, not {_told(value)}")

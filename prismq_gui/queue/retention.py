@@ -17,7 +17,7 @@ from typing import Any
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError, QueueSchemaError
 from prismq_gui.queue.stale import refuse_foreign_triggers
-from prismq_gui.queue.timestamps import now_utc, sql_due, sql_normalised, utc_text
+from prismq_gui.queue.timestamps import exact_text, now_utc, sql_due, sql_normalised
 from prismq_gui.queue.transitions import TERMINAL, Status
 from prismq_gui.queue.upkeep import Cancel, MaintenanceProgress, Tell, asks, existing_file, pause, silent
 
@@ -131,7 +131,7 @@ class _Retention:
         self, db: QueueDatabase, statuses: list[str], before: datetime, progress: Tell, cancel: Cancel | None
     ) -> None:
         self._db = db
-        self._guard = {"statuses": json.dumps(statuses), "before": utc_text(before)}
+        self._guard = {"statuses": json.dumps(statuses), "before": exact_text(before)}
         self._progress = progress
         self._cancel = cancel
         self._stop = asks(cancel)

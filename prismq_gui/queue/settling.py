@@ -14,7 +14,7 @@ from prismq_gui.queue.claiming import ClaimedTask
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost
 from prismq_gui.queue.logs import shorten, write_log
-from prismq_gui.queue.timestamps import now_text, now_utc, utc_text
+from prismq_gui.queue.timestamps import now_text, now_utc, utc_text, utc_text_after
 from prismq_gui.queue.transitions import TRANSITIONS, Transition, sql_sources
 
 _HELD = "locked_by = :worker AND attempts = :attempt AND reserved_at_utc = :reserved"
@@ -65,7 +65,7 @@ def complete(db: QueueDatabase, task: ClaimedTask, result: object = None, *, log
 
 def retry_later(db: QueueDatabase, task: ClaimedTask, error: str, delay: timedelta, trace: str = "") -> None:
     """Put the task back, due after the delay; the error is kept."""
-    run_after = now_utc() + delay
+    run_after = now_utc() + delay  # cut to the second: a delay is spread at random anyway, and none is to be none
     words = f"attempt {task.attempt} of {task.max_attempts} failed; next try in {delay.total_seconds():.1f} s"
     _settle(db, task, _RETRY, "WARNING", words, _details(task, error, trace), error=error, run_after=run_after)
 
@@ -94,7 +94,7 @@ def renew(db: QueueDatabase, task: ClaimedTask, lease_seconds: float) -> datetim
     """
     now = now_utc()
     until = now + timedelta(seconds=lease_seconds)
-    values = {"now": utc_text(now), "lease_until": utc_text(until)} | _fence(task)
+    values = {"now": utc_text(now), "lease_until": utc_text_after(until)} | _fence(task)
     if db.change(_RENEW, values) != 1:
         raise _lost(task)
     return until

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from prismq_gui.queue.claiming import Claimer
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueDatabaseError
-from prismq_gui.queue.timestamps import now_utc, sql_due, sql_normalised, utc_text
+from prismq_gui.queue.timestamps import exact_text, now_utc, sql_due, sql_normalised
 from prismq_gui.queue.transitions import RUNNING
 from prismq_gui.queue.upkeep import Cancel, MaintenanceProgress, Tell, asks, existing_file, pause, silent
 
@@ -121,7 +121,7 @@ def remove_silent_workers(
     if older_than < timedelta(0):
         raise ValueError(f"older_than must not be negative, but is {older_than!r}")
     existing_file(db)
-    before, stop, after = utc_text((now or now_utc()) - older_than), asks(cancel), -(2**63)
+    before, stop, after = exact_text((now or now_utc()) - older_than), asks(cancel), -(2**63)
     removed: list[str] = []
     kept: list[KeptWorker] = []
     while not stop():

@@ -15,13 +15,15 @@ import sys
 import time
 from pathlib import Path
 
-LONGEST_NAP_S = 0.001
+LONGEST_NAP_S = 0.004
+LONGEST_YIELD_S = 0.001
+NAPS_A_WAIT = 20  # a wait as the last is slept through in so many naps: 15 waiters that look each ms take half a core
 SHORTEST_NAP_S = 0.00005
 CONTENDED_FOR_S = 0.05
 # How long one writer may go on before it lets others first. Letting them first at each write cost a nap a
 # write: 4 processes made 2,100 claims and ends a second, with 5 ms 7,800 (12 processes 2,300 and 6,200);
 # slowest to fastest process 0.85 to 0.89 (0.71 to 0.76), no claim over 150 ms.
-TURN_S = 0.005
+TURN_S = 0.010
 
 if sys.platform == "win32":
     import msvcrt
@@ -65,6 +67,7 @@ class WriteLock:
         self._unusable = db_path.name == ":memory:"  # nobody else can see it: no line to stand in
         self._contended_until = 0.0
         self._turn_began = 0.0
+        self._waited_s = 0.0  # the last time
 
     def acquire(self, timeout_s: float) -> bool:
         """Take the lock, waiting at most so many seconds; False where the time ran out."""
@@ -75,18 +78,26 @@ class WriteLock:
                 return True
         if self._contended_until and self._is_turn_over():
             # Let those who wait go first: without it the holder, already running, takes it again.
-            time.sleep(random.uniform(0, LONGEST_NAP_S))  # noqa: S311 (fairness, not secrecy)
+            time.sleep(random.uniform(0, LONGEST_YIELD_S))  # noqa: S311 (fairness, not secrecy)
             self._turn_began = time.monotonic()
         if _try_lock(handle):
             return True
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            time.sleep(random.uniform(SHORTEST_NAP_S, LONGEST_NAP_S))  # noqa: S311
+        return self._wait(handle, timeout_s)
+
+    def _wait(self, handle: int, timeout_s: float) -> bool:
+        """Try again and again until the time is over; the more wait, the less often each tries."""
+        began = time.monotonic()
+        longest_s = min(LONGEST_NAP_S, max(LONGEST_NAP_S / 8, self._waited_s / NAPS_A_WAIT))
+        while True:
+            time.sleep(random.uniform(SHORTEST_NAP_S, longest_s))  # noqa: S311 (fairness, not secrecy)
             if _try_lock(handle):
-                self._turn_began = time.monotonic()
-                self._contended_until = self._turn_began + CONTENDED_FOR_S
-                return True
-        return False
+                break
+            if time.monotonic() - began >= timeout_s:
+                return False
+        self._turn_began = time.monotonic()
+        self._waited_s = self._turn_began - began
+        self._contended_until = self._turn_began + CONTENDED_FOR_S
+        return True
 
     def _is_turn_over(self) -> bool:
         clock = time.monotonic()

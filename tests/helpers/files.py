@@ -63,7 +63,7 @@ def make_foreign_queue(
     return path
 
 
-def run_sql(path: Path, sql: str, params: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+def run_sql(path: Path, sql: str, params: tuple[object, ...] | dict[str, object] = ()) -> list[tuple[object, ...]]:
     """Run one statement on a queue file from outside, committed, and return its rows."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
         return connection.execute(sql, params).fetchall()

@@ -31,10 +31,11 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    status = Path(f"/proc/{pid}/stat")
-    return not (
-        status.exists() and status.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[0] == "Z"
-    )
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:  # it ended just now, or this system has no /proc
+        return not Path("/proc/self").exists()
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def _runs_on_windows(pid: int) -> bool:

@@ -109,7 +109,7 @@ def test_a_running_task_is_asked_once_and_the_request_is_a_line_in_the_file(db: 
     assert row(db) == ("leased", 1, "w1")
     with QueueDatabase(db.db_path) as other:
         assert find_request(other, task) == "anna asked to cancel it"
-    plan = run_sql(db.db_path, f"EXPLAIN QUERY PLAN {_REQUEST}", (1, "x"))
+    plan = run_sql(db.db_path, f"EXPLAIN QUERY PLAN {_REQUEST}", {"id": 1, "reserved": "x", "worker": "w"})
     assert [step[3] for step in plan] == ["SEARCH task_logs USING INDEX ix_logs_task (task_id=? AND at_utc>?)"]
 
 

@@ -36,7 +36,7 @@ def test_F12_a_log_line_and_a_renewal_are_committed_when_they_return(db: QueueDa
     with closing(sqlite3.connect(db.db_path, timeout=0, isolation_level=None)) as other:  # does not wait
         other.execute("BEGIN IMMEDIATE")
         assert other.execute("SELECT message FROM task_logs").fetchall() == [("half done",)]
-        assert other.execute("SELECT lease_until_utc FROM task_queue").fetchone()[0][:19] == str(until)[:19]
+        assert other.execute("SELECT lease_until_utc FROM task_queue").fetchone()[0] >= str(until)
         other.execute("ROLLBACK")
 
 

@@ -20,6 +20,7 @@ import pytest
 from prismq_gui.queue import (
     Claimer,
     HandlerRegistry,
+    NewTask,
     QueueClient,
     QueueDatabase,
     QueueWorker,
@@ -27,7 +28,10 @@ from prismq_gui.queue import (
     TaskContext,
     TaskLog,
     Worker,
+    request_cancel,
+    settling,
 )
+from prismq_gui.queue.heartbeat import beat
 from tests.helpers.files import make_foreign_queue
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +130,34 @@ def test_records_have_the_columns_names_and_defaults() -> None:
     assert names[TaskLog] == ["log_id", "task_id", "at_utc", "level", "message", "details"]
     assert (Task().payload, Task().priority, Task().status, Task().max_attempts) == ("{}", 100, "queued", 5)
     assert Task(payload="broken").get_payload_dict() == Worker(capabilities="[]").get_capabilities_dict() == {}
+
+
+def test_all_times_of_ours_are_read_by_a_program_that_knows_whole_seconds_alone(db: QueueDatabase) -> None:
+    """PrismQ's own module reads a time with a space by this one form, and stops at the first that has another."""
+    client, claimer = QueueClient(db), Claimer(db)
+    for _ in range(6):
+        client.enqueue("job", run_after=timedelta(microseconds=-1))
+    client.enqueue_many([NewTask("job", {}), NewTask("job", {}, run_after=timedelta(milliseconds=1_500))])
+    for settle in (
+        lambda task: settling.complete(db, task, {"n": 1}),
+        lambda task: settling.retry_later(db, task, "error", timedelta(milliseconds=300)),
+        lambda task: settling.fail(db, task, "error"),
+        lambda task: settling.release(db, task, "stopping"),
+        lambda task: settling.start(db, task),
+    ):
+        task = claimer.claim("w", lease_seconds=0.25)
+        assert task is not None
+        settle(task)
+    request_cancel(db, 6, "anna")
+    beat(db, "w", {})
+    seen = set()
+    for table in ("task_queue", "workers", "task_logs"):
+        for row in db.execute(f"SELECT * FROM {table}").fetchall():
+            for column in row.keys():  # noqa: SIM118 (a Row's own iteration gives values)
+                if column.endswith("_utc") and row[column] is not None:
+                    datetime.strptime(row[column], "%Y-%m-%d %H:%M:%S")
+                    seen.add(column)
+    assert seen == {
+        "run_after_utc", "lease_until_utc", "reserved_at_utc", "processing_started_utc", "finished_at_utc",
+        "created_at_utc", "updated_at_utc", "heartbeat_utc", "at_utc",
+    }  # fmt: skip

@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -188,7 +189,8 @@ def test_ours_and_another_program_at_once_share_the_tasks_and_run_none_twice(tmp
     shares = [set(share) for share in talk([*others, *ours])]
     assert sum(map(len, shares)) == len(set().union(*shares)) == 1_500
     rows = dict(run_sql(path, "SELECT status, count(*) FROM task_queue GROUP BY status"))  # type: ignore[arg-type]
-    assert rows == {"completed": len(shares[0]) + len(shares[1]), "leased": len(shares[2]) + len(shares[3])}
+    expected = {"completed": len(shares[0]) + len(shares[1]), "leased": len(shares[2]) + len(shares[3])}
+    assert Counter(rows) == Counter(expected)  # the other program may have come too late for any
     assert run_sql(path, "SELECT max(attempts), min(attempts) FROM task_queue") == [(1, 1)]
     assert run_sql(path, "PRAGMA integrity_check") == [("ok",)]
 
