@@ -76,7 +76,7 @@ QToolButton[popupMode="1"]::menu-button { border: none; width: ${s4}px; }
 QToolButton[popupMode="1"]::menu-arrow { image: url("$arrow"); width: ${s3}px; height: ${s3}px; }
 
 QToolButton[role="chip"] { background: $surface; border: 1px solid $border; border-radius: ${s3}px;
-  padding: ${s0_5}px ${s2}px; }
+  padding: ${s0_5}px ${s2}px; min-height: ${s5}px; }  /* lower than twice its radius, Qt would draw square corners */
 QToolButton[role="chip"]:hover { background: $hover; border-color: $border_strong; }
 QToolButton[role="chip"]:checked { background: $selection; border-color: $accent; }
 QToolButton[role="chip"]:focus { border-color: $accent; }
