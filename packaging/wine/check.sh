@@ -38,7 +38,7 @@ export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 
 # Wine's server keeps a closed file open for as long as anybody has a lock in it, as each user of a WAL has: looking
-# at a queue among workers used 20,000 in two minutes ("unable to open database file", "WinError 4").
+# at a queue among workers by ever new connections used 20,000 in two minutes ("unable to open database file").
 ulimit -n 500000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 windows_path() { printf 'Z:%s' "${1//\//\\}"; }

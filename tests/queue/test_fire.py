@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -40,6 +41,9 @@ class Fire:
         self.path = folder / "pfad mit ü" / "queue.db"
         with QueueDatabase(self.path) as db:
             db.initialize_schema()
+        # One for all looks: Wine keeps each file that was opened here open while the workers hold locks in it, and
+        # thousands of looks a minute reach the limit of its server.
+        self.looking = sqlite3.connect(self.path, isolation_level=None, timeout=10)
         self.chance = random.Random(seed)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.kills = 0
@@ -70,8 +74,8 @@ class Fire:
 
     def is_idle(self, name: str) -> bool:
         """Whether a worker has nothing to write about: it may be killed while it looks for work."""
-        waiting = run_sql(self.path, "SELECT count(*) FROM (SELECT 1 FROM task_queue WHERE status = 'queued' LIMIT 5)")
-        return name.startswith("work") and waiting == [(0,)]
+        waiting = "SELECT 1 FROM task_queue WHERE status = 'queued' LIMIT 1"
+        return name.startswith("work") and self.looking.execute(waiting).fetchall() == []
 
     def look_after(self, name: str) -> None:
         assert self.running[name].poll() is None, f"{name} ended by itself:\n{self.errors()}"
@@ -91,6 +95,7 @@ class Fire:
                     assert process.returncode == 0, f"{name}:\n{self.errors()}"
 
     def put_out(self) -> None:
+        self.looking.close()
         for process in self.running.values():
             process.kill()
             process.wait()
