@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-BURST_S = 0.015  # at 100 MB/s of log, which eight writers reach in memory, half of an autocheckpoint
+BURST_S = 0.010  # eight writers in memory add 1 MB to the log in that time, a quarter of an autocheckpoint
 GAP_S = 0.004  # a commit with its checkpoint, and the next writer's begin; a thread's time slice on a full machine
 
 
