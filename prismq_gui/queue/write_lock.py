@@ -15,15 +15,17 @@ import sys
 import time
 from pathlib import Path
 
-LONGEST_NAP_S = 0.004
-LONGEST_YIELD_S = 0.001
-NAPS_A_WAIT = 20  # a wait as the last is slept through in so many naps: 15 waiters that look each ms take half a core
 SHORTEST_NAP_S = 0.00005
+LONGEST_NAP_S = 0.012
+LONGEST_YIELD_S = 0.002
+# The more wait, the less often each looks: a wait as the last is slept through in so many naps. Whoever looks while
+# the holder is between two writes ends its turn, and each change of the holder costs it what it had in its cache.
+# In files in memory, 4 and 16 processes (share of a loop without a line, which lets one process go on for 2 s):
+# looks each ms at most 0.58 and 0.21, as here 0.63 and 0.34, up to 20 ms 0.63 and 0.30. Slowest to fastest process
+# 0.77 and 0.59, longest claim 55 and 144 ms.
+NAPS_A_WAIT = 6
 CONTENDED_FOR_S = 0.05
-# How long one writer may go on before it lets others first. Letting them first at each write cost a nap a
-# write: 4 processes made 2,100 claims and ends a second, with 5 ms 7,800 (12 processes 2,300 and 6,200);
-# slowest to fastest process 0.85 to 0.89 (0.71 to 0.76), no claim over 150 ms.
-TURN_S = 0.010
+TURN_S = 0.010  # how long one writer may go on before it lets others first: at each write would cost a nap a write
 
 if sys.platform == "win32":
     import msvcrt
@@ -87,7 +89,7 @@ class WriteLock:
     def _wait(self, handle: int, timeout_s: float) -> bool:
         """Try again and again until the time is over; the more wait, the less often each tries."""
         began = time.monotonic()
-        longest_s = min(LONGEST_NAP_S, max(LONGEST_NAP_S / 8, self._waited_s / NAPS_A_WAIT))
+        longest_s = min(LONGEST_NAP_S, max(LONGEST_NAP_S / 6, self._waited_s / NAPS_A_WAIT))
         while True:
             time.sleep(random.uniform(SHORTEST_NAP_S, longest_s))  # noqa: S311 (fairness, not secrecy)
             if _try_lock(handle):
