@@ -33,7 +33,7 @@ def is_alive(pid: int) -> bool:
         return False
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:  # it ended just now, or this system has no /proc
+    except (FileNotFoundError, ProcessLookupError):  # it ended just now, or this system has no /proc
         return not Path("/proc/self").exists()
     return status.rsplit(")", 1)[1].split()[0] != "Z"
 
