@@ -39,7 +39,11 @@ def launch(verb: str, *arguments: object) -> subprocess.Popen[str]:
 
 def run_together(count: int, verb: str, *arguments: object) -> list[object]:
     """Start so many processes at once and return what each printed."""
-    processes = [launch(verb, *arguments, number) for number in range(count)]
+    return begin_together([launch(verb, *arguments, number) for number in range(count)])
+
+
+def begin_together(processes: list[subprocess.Popen[str]]) -> list[object]:
+    """Let processes begin once all have printed "ready", and return what each printed at its end."""
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

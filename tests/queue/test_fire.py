@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import sqlite3
@@ -25,6 +24,7 @@ from tests.helpers.processes import wait_until
 from tests.queue.fire_checks import Evidence, check
 from tests.queue.fire_foreign import ForeignProgram
 from tests.queue.fire_processes import ROOT, STOP, launch
+from tests.queue.processes import begin_together
 
 ROUNDS = int(os.environ.get("PRISMQ_FIRE_ROUNDS", "35"))
 SEED = int(os.environ.get("PRISMQ_FIRE_SEED", "20251"))
@@ -204,16 +204,4 @@ def talk(commands: list[list[str]]) -> list[list[int]]:
     """Start processes, let them begin together once all are ready, and return what each printed."""
     pipe = subprocess.PIPE
     processes = [subprocess.Popen(c, cwd=ROOT, stdin=pipe, stdout=pipe, encoding="utf-8") for c in commands]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    answers = []
-    for process in processes:
-        output, _ = process.communicate(timeout=100)
-        assert process.returncode == 0
-        answers.append(json.loads(output))
-    return answers
+    return begin_together(processes)  # type: ignore[return-value]
