@@ -106,7 +106,7 @@ def _follow(reader: QueueReader, path: Path, wanted: LogFilter, last: int, optio
         if trouble and trouble != told:
             note(trouble)
         told = trouble
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)  # a file tells nobody that it changed: it is looked at again
 
 
 def _print_new(reader: QueueReader, wanted: LogFilter, last: int, options: argparse.Namespace) -> int:

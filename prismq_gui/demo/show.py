@@ -106,5 +106,5 @@ def _remove(folder: Path) -> None:
             shutil.rmtree(folder)
         if not folder.exists():
             return
-        time.sleep(REMOVE_WAIT_S)
+        time.sleep(REMOVE_WAIT_S)  # Windows tells nobody when a file is let go
     print(f"prismq-gui demo: this folder could not be removed: {folder}", file=sys.stderr, flush=True)

@@ -218,7 +218,7 @@ def _patiently(act: Callable[[], None], patience_s: float) -> None:
         except PermissionError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(0.02)
+            time.sleep(0.02)  # a virus scanner lets a new file go by itself, and Windows tells nobody when
         else:
             return
 

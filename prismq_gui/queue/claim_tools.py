@@ -35,11 +35,6 @@ class ClaimTools:
         if chance is not None:
             self._random = chance
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the last statement came to its limit."""
-        return self.left < 0
-
     def _count(self) -> bool:
         self.left -= 1
         return self.left < 0

@@ -184,7 +184,7 @@ class BulkWriter:
     def _write_part(self, chunk: _Chunk) -> None:
         done = len(self._result)
         if done and self._pause_s:
-            time.sleep(self._pause_s)
+            time.sleep(self._pause_s)  # other writers get the lock between two chunks
         part = EnqueueManyResult()
         try:
             with self._db.transaction():
