@@ -13,9 +13,10 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote_from_bytes
 
 from prismq_gui.insight.breath import Breath
@@ -24,6 +25,8 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 
 Row = tuple[Cell, ...]
+Params: TypeAlias = "Sequence[Cell] | Mapping[str, Cell]"
+Taught = TypeVar("Taught")
 
 BUSY_TIMEOUT_S = 1.0  # the first and last writer hold the file for milliseconds; longer waits freeze a poll
 PROGRESS_STEPS = 4_000  # VM steps between two looks at the clock: about 0.1 ms
@@ -121,12 +124,16 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
     return sqlite3.SQLITE_DENY
 
 
-def _fetched(connection: sqlite3.Connection, sql: str, params: Sequence[Cell] = ()) -> list[Row]:
+def _fetched(connection: sqlite3.Connection, sql: str, params: Params = ()) -> list[Row]:
     cursor = connection.execute(sql, params)
     try:
         return cursor.fetchall()
     finally:
         cursor.close()
+
+
+def _closed(path: Path) -> Problem:
+    return Problem(ProblemKind.FAILED, "The file is closed", str(path), _NOTHING_WRITTEN, "Open it again.")
 
 
 def decode_text(raw: bytes) -> str:
@@ -152,6 +159,7 @@ class ReadConnection:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._aside: list[Callable[[], None]] = []
+        self._taught: dict[object, Any] = {}
 
     @property
     def is_open(self) -> bool:
@@ -203,7 +211,7 @@ class ReadConnection:
         self._timed_out = True
         return 1
 
-    def rows(self, sql: str, params: Sequence[Cell] = (), *, doing: str = "read") -> list[Row]:
+    def rows(self, sql: str, params: Params = (), *, doing: str = "read") -> list[Row]:
         """Run one reading statement and return all its rows.
 
         Raises:
@@ -212,9 +220,7 @@ class ReadConnection:
         """
         connection = self._connection
         if connection is None:
-            raise ProblemError(
-                Problem(ProblemKind.FAILED, "The file is closed", str(self.path), _NOTHING_WRITTEN, "Open it again.")
-            )
+            raise ProblemError(_closed(self.path))
         try:
             with self._breath.turn(self._is_changing):
                 self._timed_out = False
@@ -229,10 +235,23 @@ class ReadConnection:
         before, self._version = self._version, _fetched(self._connection, "PRAGMA data_version")[0][0]
         return self._version != before
 
-    def value(self, sql: str, params: Sequence[Cell] = (), *, doing: str = "read") -> Cell:
+    def value(self, sql: str, params: Params = (), *, doing: str = "read") -> Cell:
         """Return the first column of the first row, None where there is no row."""
         rows = self.rows(sql, params, doing=doing)
         return rows[0][0] if rows else None
+
+    def teach(self, tools: Callable[[sqlite3.Connection], Taught]) -> Taught:
+        """Give the connection functions of ours that statements call, once; return what made them.
+
+        Raises:
+            ProblemError: The connection is closed.
+        """
+        if self._connection is None:
+            raise ProblemError(_closed(self.path))
+        if tools not in self._taught:
+            self._taught[tools] = tools(self._connection)
+        taught: Taught = self._taught[tools]
+        return taught
 
     def blob_preview(self, table: str, column: str, row_id: int, limit: int) -> tuple[bytes, int] | None:
         """Return a cell's first ``limit`` bytes and its whole size, without reading the rest.
@@ -272,6 +291,7 @@ class ReadConnection:
         """Close; idempotent."""
         with self._lock:
             connection, self._connection = self._connection, None
+            self._taught = {}
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()

@@ -83,6 +83,15 @@ class QueueReader:
         self._layout = None
         self._aliases = {}
 
+    @property
+    def connection(self) -> ReadConnection:
+        """The connection, for questions that have a module of their own; used in the reader's thread alone."""
+        return self._connection
+
+    def layout(self) -> Layout:
+        """Return which tables, columns and indexes the file has."""
+        return self._known()
+
     def interrupt(self) -> None:
         """End the running statement, which raises INTERRUPTED; callable from any thread."""
         self._connection.interrupt()
