@@ -43,6 +43,8 @@ class WorkerOptions:
     concurrency: int = 1
     isolation: Isolation = "thread"
     grace_s: float = GRACE_S
+    strategy: str = "priority"
+    log_lines: bool = True
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -61,6 +63,7 @@ def run_worker(options: WorkerOptions) -> int:
             options.path, registry, worker_id=options.worker_id,
             capabilities=read_capabilities(options.capabilities), lease_seconds=options.lease_seconds,
             concurrency=options.concurrency, isolation=options.isolation, grace_s=options.grace_s,
+            strategy=options.strategy, log_lines=options.log_lines,
         )  # fmt: skip
     except WorkerUsageError:
         raise

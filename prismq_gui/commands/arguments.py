@@ -93,6 +93,11 @@ def seconds(text: str) -> float:
     return value
 
 
+def grace(text: str) -> float:
+    """Turn a number of seconds from 0 up to a day into a float."""
+    return 0.0 if text.strip() == "0" else seconds(text)
+
+
 def count(text: str) -> int:
     """Turn an argument into a whole number from 0 on."""
     if not (text.isascii() and text.isdigit() and len(text) <= 18):

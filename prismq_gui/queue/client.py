@@ -1,7 +1,7 @@
 """Putting tasks into the queue, looking them up, cancelling them, waiting for what becomes of them.
 
 Owns the client. What may enter is checked in ``payloads``, before SQL; batches are written by ``client_bulk``,
-and ``client_waiting`` looks what became of a task.
+and ``client_reading`` looks what became of a task.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class Rules:
     lease_seconds: float
     retry: RetryPolicy
     tell: Callable[[str], None]
+    log_lines: bool = True
 
 
 class TaskRunner:
@@ -69,7 +70,7 @@ class TaskRunner:
         if self._keeper is not None:
             self._keeper.hold(task, context)
         try:
-            self._record(task, lambda: settling.start(self._db, task))
+            self._record(task, lambda: settling.start(self._db, task, log=self._rules.log_lines))
             self._record(task, self._settled(task, registration, context))
         finally:
             if self._keeper is not None:
@@ -121,7 +122,7 @@ class TaskRunner:
         cancel comes first: to give the task back or to try again would run what nobody wants any more.
         """
         if isinstance(outcome, Completed):
-            return lambda: settling.complete(self._db, task, outcome.result)
+            return lambda: settling.complete(self._db, task, outcome.result, log=self._rules.log_lines)
         request = self._request(task, context)
         if request is not None:
             error, trace = ("", "") if isinstance(outcome, Ended) else (outcome.error, outcome.trace)

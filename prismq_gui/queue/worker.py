@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from prismq_gui.queue import settling
+from prismq_gui.queue.claim_sql import Strategy
 from prismq_gui.queue.claiming import ClaimedTask, Claimer
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost, QueueBusyError, QueueDatabaseError, QueueSchemaError
@@ -56,6 +57,9 @@ class QueueWorker:
         isolation: Where handlers run that don't say: in the slot's ``"thread"``, or in a child ``"process"`` of the
             slot, which can be ended by force and whose crash is its task's failed attempt.
         grace_s: How long running tasks may go on after the stop, before they are given back.
+        strategy: In which order it claims what is due; the name of one will do.
+        log_lines: Whether a task's log tells that it was started and completed. Without, a result still has its line,
+            and so has whatever goes wrong.
 
     Raises:
         ValueError: There is no type to claim, a value isn't allowed, or a handler can't run in a process.
@@ -75,6 +79,8 @@ class QueueWorker:
         concurrency: int = 1,
         isolation: Isolation = "thread",
         grace_s: float = GRACE_S,
+        strategy: Strategy | str = Strategy.PRIORITY,
+        log_lines: bool = True,
     ) -> None:
         self._db = QueueDatabase(path)
         self.worker_id = worker_id or new_worker_id()
@@ -92,9 +98,9 @@ class QueueWorker:
         self._concurrency = concurrency
         self._grace_s = grace_s
         self._lease_seconds = lease_seconds
-        self._rules = Rules(registry, isolation, lease_seconds, retry or RetryPolicy(), self._tell)
+        self._rules = Rules(registry, isolation, lease_seconds, retry or RetryPolicy(), self._tell, log_lines)
         _check_handlers(registry, self._types, isolation)
-        self._claimer = Claimer(self._db)
+        self._claimer = Claimer(self._db, strategy=_strategy(strategy))
         self._claiming = threading.Lock()
         self._keeper: Keeper | None = None
         self._stopping = Stopping(threading.Event(), None, grace_s)
@@ -284,6 +290,14 @@ def _run_to_end(threads: Sequence[threading.Thread], failed: threading.Event, st
                 if thread.ident is not None:
                     thread.join()
         raise
+
+
+def _strategy(wanted: Strategy | str) -> Strategy:
+    try:
+        return Strategy(wanted)
+    except ValueError:
+        known = tuple(strategy.value for strategy in Strategy)
+        raise ValueError(f"strategy must be one of {known}, not {wanted!r:.100}") from None
 
 
 def _check_handlers(registry: HandlerRegistry, types: Sequence[str], default: Isolation) -> None:
