@@ -182,8 +182,8 @@ def _check(path: Path) -> None:
 COMMANDS: Final = {
     "enqueue": Command(
         "Put a task into the queue. The file must be there, so that a mistyped name makes no new one (see --create).\n"
-        "--json prints one object {task_id, created}; created is false where a task has the key already;\n"
-        "with --lines it prints {created, existing}, the numbers of tasks.",
+        "--json prints one object {task_id, created, path}; created is false where a task has the key already;\n"
+        "with --lines it prints {created, existing, path}, with the numbers of tasks.",
         _arguments, _run,
     )
 }  # fmt: skip
