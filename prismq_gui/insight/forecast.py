@@ -7,10 +7,10 @@ Owns the arithmetic; reads nothing. The formula, over the stretches of the last 
     u = 1.96 · √(φ · (arrived + finished + 1)) / span_s
 
 ``a`` and ``d`` are taken for Poisson counts, whose difference has the variance arrived + finished; ``φ`` widens it
-where the stretches differ by more than that (bursts, batches). ``net ± u`` holds the true rate in about 95 of 100 cases while
-the flow stays as it was. All of it above zero: the queue drains, in depth / net seconds, between depth / (net + u) and
-depth / (net − u). All of it below: it grows. Zero within it: it holds level where u is small beside the flow, else
-nothing can be told yet.
+where the stretches differ by more than that (bursts, batches). ``net ± u`` holds the true rate in about 95 of 100
+cases while the flow stays as it was. All of it above zero: the queue drains, in depth / net seconds, between
+depth / (net + u) and depth / (net − u). All of it below: it grows. Zero within it: it holds level where u is small
+beside the flow, else nothing can be told yet.
 """
 
 from __future__ import annotations
