@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
@@ -28,6 +29,7 @@ from prismq_gui.insight.walking import Bounds, Pace, Walk, read_bounds
 from prismq_gui.insight.workers import read_worker, read_workers
 
 _MAX_STATUSES = 1_000
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,10 @@ class QueueReader:
         owner = shown(row.locked_by)
         worker = read_worker(self._connection, layout, owner) if owner else None
         return task_detail(self._connection, layout, task_id, worker)
+
+    def ask(self, question: Callable[[ReadConnection, Layout], _Answer]) -> _Answer:
+        """Let another module of this room read on the open connection, in short statements of its own."""
+        return question(self._connection, self._known())
 
     def scan_tasks(self, filter: TaskFilter, order: TaskOrder) -> Iterator[IdChunk]:
         """Yield the ids of the matching tasks in order; the last chunk is done."""
