@@ -23,11 +23,11 @@ from types import FrameType
 from typing import Any
 
 from prismq_gui.queue.exceptions import TaskCancelled
+from prismq_gui.queue.handler_group import ENDED_BY_WORKER, kill_own_group
 from prismq_gui.queue.handlers import TaskContext, running
 from prismq_gui.queue.logs import LogBuffer, LogLine, as_json, shorten
 from prismq_gui.queue.outcomes import error_text, is_permanent
 
-ENDED_BY_WORKER = 143  # as a shell shows SIGTERM
 FLUSH_INTERVAL_S = 1.0
 
 
@@ -95,7 +95,7 @@ class _Child:
                     self._obey(said)
         except (EOFError, OSError):
             if self._is_busy:
-                os._exit(1)  # the worker is gone: nobody wants the result, and its task will be someone else's
+                kill_own_group()  # the worker is gone: nobody wants the result, and its task will be someone else's
             self._jobs.put(None)
 
     def _obey(self, told: Told) -> None:

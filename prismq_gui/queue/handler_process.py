@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
-import os
 import pickle
 import signal
 import sys
@@ -21,6 +20,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from prismq_gui.queue.handler_child import Job, Told, Word, main
+from prismq_gui.queue.handler_group import HandlerGroup
 from prismq_gui.queue.handlers import Registration, TaskContext
 from prismq_gui.queue.logs import LONGEST_TEXT_BYTES, LogLine
 from prismq_gui.queue.outcomes import Completed, Ended, Failed, Outcome
@@ -70,7 +70,8 @@ class HandlerProcess:
         self._is_stopping = is_stopping
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self.leads_group = False  # POSIX: the process has made itself the leader of a process group
+        self._group = HandlerGroup()
+        self._has_started = False  # its main program was imported: it has said so
 
     def run(self, registration: Registration, context: TaskContext, payload: str) -> Outcome:
         """Run a handler to its end, or end it; always returns an outcome.
@@ -110,37 +111,39 @@ class HandlerProcess:
                 process.kill()
                 process.join()
             process.close()
+        self._group.let_go()
 
     def end(self) -> None:
-        """End the process and what it has started by force: SIGTERM, then SIGKILL; on Windows it alone, at once."""
+        """End the process and what it has started by force: SIGTERM, then SIGKILL; on Windows at once."""
         process = self._process
         if process is not None:
             if process.is_alive():
-                self._signal_group(process, kill=False)
+                self._group.terminate()
                 process.terminate()
                 process.join(KILL_AFTER_S)
-            self._signal_group(process, kill=True)
+            self._group.kill()
             process.kill()
             process.join()
         self.close()
 
-    def _signal_group(self, process: SpawnProcess, *, kill: bool) -> None:
-        # The number stays the group's own for as long as anybody is in it.
-        if sys.platform != "win32" and self.leads_group and process.pid is not None:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
+    def has_started(self) -> None:
+        """Note that the process runs handlers now, and on POSIX leads a group of its own."""
+        self._has_started = True
+        if self._process is not None:
+            self._group.leads(self._process)
 
     def _started(self) -> Connection:
         if self._pipe is not None and self.is_alive():
             return self._pipe
         self.close()
-        self.leads_group = False
+        self._has_started = False
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._pipe = ours
         self._process = context.Process(target=main, args=(theirs,), name="prismq-handler")
         try:
             self._process.start()
+            self._group.adopt(self._process)
         finally:
             theirs.close()
         return ours
@@ -148,7 +151,7 @@ class HandlerProcess:
     def _died(self, context: TaskContext) -> Outcome:
         """Return what to say of a process that ended by itself."""
         process = self._process
-        code, had_started = None, self.leads_group
+        code, had_started = None, self._has_started
         if process is not None:
             process.join(KILL_AFTER_S)
             code = process.exitcode
@@ -202,7 +205,8 @@ class _Run:
             details = json.loads(message["details"]) if message["details"] else {}
             self._context.lines.add(LogLine(message["at_utc"], message["level"], message["message"], details))
         elif kind == "started":
-            self._has_started = self._owner.leads_group = True
+            self._has_started = True
+            self._owner.has_started()
             timeout_s = self._job.timeout_s
             self._limit = float("inf") if timeout_s is None else time.monotonic() + timeout_s + LAST_CHANCE_S
         elif kind == "completed":

@@ -82,14 +82,33 @@ def tidy(context: TaskContext) -> None:
         Path(context.payload["file"]).write_text("tidied up", encoding="utf-8")
 
 
-def parent(context: TaskContext) -> None:
-    """Start a program that would go on for ever, and wait for it."""
+def _start_program(context: TaskContext) -> subprocess.Popen[bytes]:
+    """Start a program that would go on for ever."""
     command = [sys.executable, "-c", "import sys, threading; print(1, flush=True); threading.Event().wait(3600)"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
-        assert program.stdout is not None
-        program.stdout.readline()
-        context.log("started", pid=program.pid)
-        program.wait()
+    program = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert program.stdout is not None
+    program.stdout.readline()
+    context.log("started", pid=program.pid)
+    return program
+
+
+def parent(context: TaskContext) -> None:
+    """Wait for a program that would go on for ever."""
+    _start_program(context).wait()
+
+
+def deserter(context: TaskContext) -> None:
+    """Crash while a program goes on."""
+    _start_program(context)
+    vanish(context)
+
+
+_left_running: list[subprocess.Popen[bytes]] = []
+
+
+def leave_running(context: TaskContext) -> None:
+    """Be done while a program goes on."""
+    _left_running.append(_start_program(context))
 
 
 def busy(context: TaskContext) -> None:
@@ -111,7 +130,7 @@ def journaled(context: TaskContext) -> None:
 
 _HANDLERS = (
     answer, fall_over, give_up, not_there, leave, vanish, crash, odd_result, deaf, polite, tidy, parent, busy,
-    journaled,
+    journaled, deserter, leave_running,
 )  # fmt: skip
 
 

@@ -191,15 +191,6 @@ def test_finally_blocks_run_before_the_process_is_killed(db: QueueDatabase, tmp_
     assert (tmp_path / "done").read_text(encoding="utf-8") == "tidied up"
 
 
-@POSIX_ONLY
-def test_what_a_handler_has_started_is_ended_with_it(db: QueueDatabase) -> None:
-    QueueClient(db).enqueue("parent", max_attempts=1)
-    work(db, registry=make_registry(timeout_s=1.0))
-    pid = int(str(details_of(db, "started")["pid"]))
-    while is_alive(pid):
-        pass
-
-
 def test_a_process_killed_from_outside_is_its_tasks_failure_alone(
     db: QueueDatabase, running: Callable[..., threading.Event]
 ) -> None:
