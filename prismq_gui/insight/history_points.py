@@ -16,6 +16,7 @@ from prismq_gui.queue.transitions import RUNNING
 
 WIDTHS_S = (1, 60, 3_600)
 MOST_GAP_S = 300.0  # two counts further apart tell nothing of the time between
+MOST_AT_ONCE = 100_000_000  # more between two counts is a leap of ids, no arrivals
 FLOWS = ("arrived", "completed", "failed", "cancelled")
 
 
@@ -174,8 +175,8 @@ class Watching:
             self._flow(number, getattr(last, name), getattr(sample, name))
 
     def _flow(self, number: int, before: Total | None, after: Total | None) -> None:
-        """Share the difference of two counts out over the time between; a count that fell tells nothing."""
-        if before is None or after is None or after.count < before.count:
+        """Share the difference of two counts out over the time between; a count that fell (or leapt) tells nothing."""
+        if before is None or after is None or not 0 <= after.count - before.count <= MOST_AT_ONCE:
             return
         span_s = after.at_s - before.at_s
         if not 0 < span_s <= MOST_GAP_S:
