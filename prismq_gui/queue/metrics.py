@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -110,6 +110,14 @@ def finished_sample(source: Source, limit: int = SAMPLE) -> FinishedSample:
     Cost: 145 ms for 10,000 tasks, whatever the number of tasks; statements of at most 500 rows (1 ms) each.
     Without the index ix_task_type_status the newest tasks are walked in turn, at most 10 times ``limit``.
     """
+    found = FinishedSample((), cut=False)
+    for found in finished_sample_steps(source, limit):  # noqa: B007 - the last one is the whole
+        pass
+    return found
+
+
+def finished_sample_steps(source: Source, limit: int = SAMPLE) -> Iterator[FinishedSample]:
+    """Read the same in steps of about 8 ms; yield what there is after each. Only the last says truly if it is cut."""
     run = reading.runner(source)
     pairs = reading.pairs(run) if reading.has_index(run, "ix_task_type_status") else None
     if pairs is None:
@@ -128,7 +136,9 @@ def finished_sample(source: Source, limit: int = SAMPLE) -> FinishedSample:
         part = newest[at : at + reading.ROWS_A_STATEMENT]
         sql = f"{_FINISHED} WHERE id IN ({', '.join('?' * len(part))}) ORDER BY id DESC"
         tasks += [_finished(row) for row in run(sql, part) if row[2] in TERMINAL]
-    return FinishedSample(tuple(tasks), cut)
+        yield FinishedSample(tuple(tasks), cut)
+    if not newest:
+        yield FinishedSample((), cut)
 
 
 def throughput(sample: FinishedSample, window: timedelta, now: datetime | None = None) -> Throughput:
