@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from prismq_gui.queue import forking
-from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError, QueueSchemaError
+from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError, QueueSchemaError, as_both
 from prismq_gui.queue.schema import PRAGMAS, SCHEMA_STATEMENTS, default_db_path, require_sqlite
 from prismq_gui.queue.write_lock import WriteLock
 
@@ -211,6 +211,8 @@ class QueueDatabase:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock for the block: commit at its end, roll back and re-raise what it raised.
 
+        An error of a statement run on the connection itself is SQLite's and a QueueDatabaseError at once.
+
         Raises:
             QueueDatabaseError: One is open already in this thread; the outer one goes on.
             QueueBusyError: Another program held the file for over 5 s.
@@ -230,6 +232,8 @@ class QueueDatabase:
                     yield connection
                     with self._explained():
                         connection.execute("COMMIT")
+                except _SQLITE_ERRORS as error:
+                    raise as_both(error, self.explain(error)) from error
                 finally:
                     self._depth = 0
                     if connection.in_transaction:
@@ -237,9 +241,15 @@ class QueueDatabase:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection to the block, with the lock held; nothing is committed or closed."""
+        """Lend the connection to the block, with the lock held; nothing is committed or closed.
+
+        An error of a statement run on it is SQLite's and a QueueDatabaseError at once.
+        """
         with self.lock:
-            yield self.get_connection()
+            try:
+                yield self.get_connection()
+            except _SQLITE_ERRORS as error:
+                raise as_both(error, self.explain(error)) from error
 
     def tools(self, make: Callable[[sqlite3.Connection], _Tools]) -> _Tools:
         """Return what ``make`` made for this connection, made once; all users of the connection share it."""

@@ -1,6 +1,7 @@
 """A program as users of PrismQ's own module write them; the test changes nothing in it but the import below."""
 
 import json
+import sqlite3
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
@@ -109,6 +110,17 @@ def mistakes(db):
             raise KeyError("changed my mind")
     except KeyError:
         seen.append(db.execute("SELECT count(*) AS n FROM task_queue WHERE status <> 'failed'").fetchone()["n"])
+    for block in (db.transaction, db.connection):
+        try:
+            with block() as conn:
+                conn.execute("SELECT nothing FROM task_queue")
+        except QueueDatabaseError:
+            seen.append("no column")
+    try:
+        with db.transaction() as conn:
+            conn.execute("INSERT INTO task_queue (type, payload, idempotency_key) VALUES ('again', '{}', 'key 1')")
+    except sqlite3.IntegrityError:
+        seen.append("same key")
     return [*seen, issubclass(QueueSchemaError, QueueDatabaseError)]
 
 
