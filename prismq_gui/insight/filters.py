@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.names import Aliases, Name, bound
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.language_nodes import Query
 
 MAX_TEXT = 1_000
 _TASK_TEXT_COLUMNS: tuple[str, ...] = ("type", "error_message", "locked_by", "idempotency_key", "payload")
@@ -52,7 +56,7 @@ class TaskOrder:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Tasks by status, by type and by literal text; fields that are empty filter nothing.
+    """Tasks by status, by type, by literal text and by a parsed filter; fields that are empty filter nothing.
 
     ``text`` is matched literally, ASCII case-insensitively, in type, error message, worker,
     idempotency key and payload, and as a whole number in id. ``%`` and ``_`` mean themselves.
@@ -62,25 +66,31 @@ class TaskFilter:
     statuses: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     text: str = ""
+    query: Query | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether it lets every task through."""
-        return not (self.statuses or self.types or self.text.strip())
+        return not (self.statuses or self.types or self.text.strip()) and _is_empty(self.query)
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Log lines by level and literal text (message and details); empty fields filter nothing."""
+    """Log lines by level, literal text (message and details) and a parsed filter; empty fields filter nothing."""
 
     levels: tuple[str, ...] = ()
     text: str = ""
     task_id: int | None = None
+    query: Query | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether it lets every line through."""
-        return not (self.levels or self.text.strip() or self.task_id is not None)
+        return not (self.levels or self.text.strip() or self.task_id is not None) and _is_empty(self.query)
+
+
+def _is_empty(query: Query | None) -> bool:
+    return query is None or query.is_empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +135,34 @@ def where(
     if text:
         searched = [name for name in text_columns if _has(name, columns) and name not in leave_out]
         parts.append(_contains(text, searched, key))
+    if not _is_empty(wanted.query):
+        parts.append(_parsed(wanted, columns, leave_out, aliases))
     if not parts:
         return Condition("1")
     return Condition(" AND ".join(part.sql for part in parts), tuple(p for part in parts for p in part.params))
+
+
+def asks(query: Query | None, column: str) -> bool:
+    """Return whether a parsed filter asks for a type or status."""
+    if query is None:
+        return False
+    from prismq_gui.insight.language_choice import Choice  # noqa: PLC0415 - only where there is a query
+
+    return column in Choice(query).columns
+
+
+def _parsed(
+    wanted: TaskFilter | LogFilter, columns: Collection[str] | None, leave_out: Collection[str], aliases: Aliases | None
+) -> Condition:
+    """Translate the parsed filter; the language is imported by whoever uses it."""
+    from prismq_gui.insight.language_fields import Table  # noqa: PLC0415 - a tenth of what starting a command takes
+    from prismq_gui.insight.language_sql import query_condition  # noqa: PLC0415 - as above
+
+    assert wanted.query is not None
+    table = Table.TASKS if isinstance(wanted, TaskFilter) else Table.LOGS
+    if wanted.query.table is not table:
+        raise ValueError(f"a filter of {wanted.query.table.value} cannot filter {table.value}")
+    return query_condition(wanted.query, columns, leave_out=leave_out, aliases=aliases)
 
 
 def checked_text(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.everything import as_int, count_logs
@@ -11,6 +12,12 @@ from prismq_gui.insight.filters import Condition, LogFilter, checked_text, where
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import IdChunk
 from prismq_gui.insight.walking import MAX_CHUNK, Bounds, Pace, Walk, as_span, read_bounds, walk_all
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.language_choice import Choice
+    from prismq_gui.insight.language_nodes import Query
+
+_MAX_TASKS = 64  # whose lines are read by their index, a seek each
 
 
 def scan_logs(
@@ -26,12 +33,16 @@ def scan_logs(
         yield IdChunk(progress=1.0, done=True)
         return
     pace = Pace()
+    tasks = _tasks(wanted)
+    narrowed = _narrowed(wanted, bounds)
     if wanted.is_empty:
         yield from _all(connection, bounds, in_steps=again and layout.has_log_index)
-    elif wanted.task_id is not None and layout.has_log_index:
-        yield from _of_one_task(connection, layout, wanted, bounds)
+    elif narrowed is None:
+        pass
+    elif tasks is not None and len(tasks) <= _MAX_TASKS and layout.has_log_index:
+        yield from _of_tasks(connection, layout, wanted, narrowed, tasks)
     else:
-        yield from _walked(connection, layout, wanted, bounds, pace)
+        yield from _walked(connection, layout, wanted, narrowed, pace)
     yield IdChunk(progress=1.0, done=True)
 
 
@@ -64,16 +75,38 @@ def _walked(
         yield IdChunk(as_span([row[0] for row in rows if isinstance(row[0], int)]), progress)
 
 
-def _of_one_task(connection: ReadConnection, layout: Layout, wanted: LogFilter, bounds: Bounds) -> Iterator[IdChunk]:
-    """Read by the task's index; the plus keeps SQLite from walking all lines by their id instead."""
+def _tasks(wanted: LogFilter) -> tuple[int, ...] | None:
+    """Return the tasks whose lines are wanted, None where those of any are."""
+    named = None if wanted.query is None else _choice(wanted.query).tasks()
+    if wanted.task_id is None:
+        return named
+    return (wanted.task_id,) if named is None or wanted.task_id in named else ()
+
+
+def _narrowed(wanted: LogFilter, bounds: Bounds) -> Bounds | None:
+    return bounds if wanted.query is None else _choice(wanted.query).narrowed(bounds)
+
+
+def _choice(query: Query) -> Choice:
+    from prismq_gui.insight.language_choice import Choice  # noqa: PLC0415 - only where there is a query
+
+    return Choice(query)
+
+
+def _of_tasks(
+    connection: ReadConnection, layout: Layout, wanted: LogFilter, bounds: Bounds, tasks: tuple[int, ...]
+) -> Iterator[IdChunk]:
+    """Read by the tasks' index; the plus keeps SQLite from walking all lines by their id instead."""
+    if not tasks:
+        return
     rest: Condition = where(replace(wanted, task_id=None), layout.logs)
     sql = (
-        "SELECT log_id FROM task_logs INDEXED BY ix_logs_task "
-        f"WHERE task_id = ? AND +log_id BETWEEN ? AND ? AND {rest.sql} ORDER BY +log_id LIMIT ?"
+        f"SELECT log_id FROM task_logs INDEXED BY ix_logs_task WHERE task_id IN ({', '.join('?' * len(tasks))}) "
+        f"AND +log_id BETWEEN ? AND ? AND {rest.sql} ORDER BY +log_id LIMIT ?"
     )
     low = bounds.low
     while low <= bounds.high:
-        params = (wanted.task_id, low, bounds.high, *rest.params, MAX_CHUNK)
+        params = (*tasks, low, bounds.high, *rest.params, MAX_CHUNK)
         ids = [row[0] for row in connection.rows(sql, params, doing="search the log") if isinstance(row[0], int)]
         if not ids:
             return

@@ -17,7 +17,7 @@ from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.counting import count_steps
 from prismq_gui.insight.everything import as_int
-from prismq_gui.insight.filters import Condition, LogFilter, TaskFilter, TaskOrder, where
+from prismq_gui.insight.filters import Condition, LogFilter, TaskFilter, TaskOrder, asks, where
 from prismq_gui.insight.layout import Layout, notes_for, read_layout, write_refusal
 from prismq_gui.insight.log_scan import scan_logs
 from prismq_gui.insight.messages import Cell, Change, FileFacts, IdChunk, LogRow, TaskDetail, TaskRow, WorkerRow
@@ -181,7 +181,7 @@ class QueueReader:
         """
         self._known()
         for column, names, look in (("status", wanted.statuses, self.statuses), ("type", wanted.types, self.types)):
-            if names and column not in self._aliases:
+            if (names or asks(wanted.query, column)) and column not in self._aliases:
                 try:
                     look()
                 except ProblemError as error:

@@ -13,10 +13,11 @@ from array import array
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.everything import MAX_PAIRS_A_COUNT, all_tasks
-from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder, checked_text, resolved, where
+from prismq_gui.insight.filters import Condition, TaskColumn, TaskFilter, TaskOrder, checked_text, resolved, where
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, IdChunk, IdSpan
 from prismq_gui.insight.names import Aliases
@@ -26,6 +27,9 @@ from prismq_gui.insight.sorter import Sorter
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.insight.streams import Pair, merged, read_pairs
 from prismq_gui.insight.walking import Bounds, Pace, Walk, as_span, is_about_size, padded, read_bounds, walk_all
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.language_choice import Choice
 
 Step = tuple[IdSpan, float]
 _READING_SHARE = 0.8  # of a sorted scan's progress; the rest is sorting and handing out
@@ -43,9 +47,24 @@ class TaskScan:
         self._order = order
         self._columns = layout.tasks
         self._aliases = aliases
-        self._condition = where(self._filter, self._columns, aliases=aliases)
-        self._narrow = where(self._filter, self._columns, leave_out=("payload", "error_message"), aliases=aliases)
+        self._condition, self._narrow = self._conditions(self._filter)
+        # What is left to ask of tasks that an index gave by type and status.
+        self._rest = self._conditions(replace(self._filter, statuses=(), types=()))
+        self._choice = self._choice_of_query()
         self._pace = Pace()
+        self._is_checked = bool(self._filter.text)  # whether candidates of an index are looked at too
+
+    def _conditions(self, wanted: TaskFilter) -> tuple[Condition, Condition]:
+        """Return a filter as a condition, and one without the columns that may be too large to be looked at."""
+        narrow = where(wanted, self._columns, leave_out=("payload", "error_message"), aliases=self._aliases)
+        return where(wanted, self._columns, aliases=self._aliases), narrow
+
+    def _choice_of_query(self) -> Choice | None:
+        if self._filter.query is None:
+            return None
+        from prismq_gui.insight.language_choice import choice_of  # noqa: PLC0415 - only where there is a query
+
+        return choice_of(self._filter.query)
 
     @property
     def longest_s(self) -> float:
@@ -59,6 +78,8 @@ class TaskScan:
             ProblemError: While iterated, what a statement met.
         """
         bounds = read_bounds(self._connection, "task_queue", "id")
+        if bounds is not None and self._choice is not None:
+            bounds = self._choice.narrowed(bounds)
         if bounds is None:
             yield IdChunk(progress=1.0, done=True)
             return
@@ -81,19 +102,37 @@ class TaskScan:
 
     def _pairs(self, column: TaskColumn) -> list[Pair] | None:
         """Return the (type, status) pairs whose index entries are the candidates, None where that is no way."""
-        wanted = self._filter
-        useful = wanted.statuses or wanted.types or column in (TaskColumn.STATUS, TaskColumn.TYPE)
-        if not useful or not self._layout.has_type_status_index:
+        wanted, choice = self._filter, self._choice
+        needed = bool(wanted.statuses or wanted.types) or column in (TaskColumn.STATUS, TaskColumn.TYPE)
+        asks = choice is not None and choice.asks_kinds
+        if not (needed or asks) or not self._layout.has_type_status_index:
             return None
-        return read_pairs(
+        pairs = read_pairs(
             self._connection,
             resolved(wanted.types, "type", self._aliases),
             resolved(wanted.statuses, "status", self._aliases),
         )
+        if pairs is None or choice is None:
+            return pairs
+        chosen, is_checked = choice.chosen(pairs)
+        if is_checked and len(chosen) == len(pairs) and not needed:
+            return None  # to look up every task by its id costs more than to walk over them
+        self._is_checked = self._is_checked or is_checked
+        return chosen
+
+    def _candidates(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[tuple[list[int], float]] | None:
+        """Return the tasks that an index gives, in order of id; None where the table is walked."""
+        descending = self._order.descending
+        listed = None if self._choice is None else self._choice.listed(bounds, descending=descending)
+        if listed is None:
+            return None if pairs is None else self._merged(pairs, bounds)
+        self._is_checked, self._rest = True, (self._condition, self._narrow)
+        return iter([(listed, 1.0)])
 
     def _by_id(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[Step]:
-        if pairs is not None:
-            return self._matching(self._merged(pairs, bounds))
+        candidates = self._candidates(bounds, pairs)
+        if candidates is not None:
+            return self._matching(candidates)
         return self._everything(bounds) if self._filter.is_empty else self._walked(bounds)
 
     def _everything(self, bounds: Bounds) -> Iterator[Step]:
@@ -118,8 +157,8 @@ class TaskScan:
                 yield told.new(ids), (number + progress) / len(groups)
 
     def _matching(self, candidates: Iterator[tuple[list[int], float]]) -> Iterator[Step]:
-        """Pass on the candidates that hold the text; all of them where none is wanted."""
-        if not self._filter.text:
+        """Pass on the candidates that match, by a look at each where the index alone does not tell."""
+        if not self._is_checked:
             for ids, progress in candidates:
                 yield as_span(ids), progress
             return
@@ -128,13 +167,12 @@ class TaskScan:
             at = 0
             while at < len(ids):
                 part = ids[at : at + min(pace.size, 512)]
-                found = self._holding_text(part, pace)
+                found = self._looked_at(part, pace)
                 at += len(part)
                 yield as_span([each for each in part if each in found]), progress
 
-    def _holding_text(self, ids: list[int], pace: Pace) -> set[Cell]:
-        condition = where(TaskFilter(text=self._filter.text), self._columns)
-        narrow = where(TaskFilter(text=self._filter.text), self._columns, leave_out=("payload", "error_message"))
+    def _looked_at(self, ids: list[int], pace: Pace) -> set[Cell]:
+        condition, narrow = self._rest
         params, marks = padded(ids)
         sql = "SELECT id FROM task_queue WHERE id IN ({}) AND {}"
         try:
@@ -147,7 +185,7 @@ class TaskScan:
             if len(ids) > 1:
                 pace.size = max(1, pace.size // 16)
                 half = len(ids) // 2
-                return self._holding_text(ids[:half], pace) | self._holding_text(ids[half:], pace)
+                return self._looked_at(ids[:half], pace) | self._looked_at(ids[half:], pace)
             rows = self._connection.rows(sql.format("?", narrow.sql), (ids[0], *narrow.params), doing="search the file")
         return {row[0] for row in rows}
 
@@ -164,7 +202,8 @@ class TaskScan:
             raise ProblemError(translate(error, self._connection.path, doing="sort the tasks")) from None
 
     def _keys(self, bounds: Bounds, pairs: list[Pair] | None, column: TaskColumn) -> Iterator[tuple[list[Row], float]]:
-        steps = self._walked_keys(bounds, column) if pairs is None else self._looked_up_keys(bounds, pairs, column)
+        candidates = self._candidates(bounds, pairs)
+        steps = self._walked_keys(bounds, column) if candidates is None else self._looked_up_keys(candidates, column)
         for rows, progress in steps:
             times = column in TIME_COLUMNS
             yield [(row_id, time_key(key)) for row_id, key in rows] if times else rows, progress
@@ -175,9 +214,9 @@ class TaskScan:
         return walk.steps(self._connection, self._pace)
 
     def _looked_up_keys(
-        self, bounds: Bounds, pairs: list[Pair], column: TaskColumn
+        self, candidates: Iterator[tuple[list[int], float]], column: TaskColumn
     ) -> Iterator[tuple[list[Row], float]]:
-        for ids, progress in self._matching(self._merged(pairs, bounds)):
+        for ids, progress in self._matching(candidates):
             for at in range(0, len(ids), 512):
                 params, marks = padded(ids[at : at + 512])
                 sql = f"SELECT id, {key_sql(column)} FROM task_queue WHERE id IN ({marks})"
