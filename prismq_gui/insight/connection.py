@@ -132,6 +132,15 @@ def _fetched(connection: sqlite3.Connection, sql: str, params: Params = ()) -> l
         cursor.close()
 
 
+def _make_json_each(connection: sqlite3.Connection) -> None:
+    """Have SQLite make its table json_each, which no file holds: it declares it as if it wrote a schema."""
+    connection.set_authorizer(lambda *_what: sqlite3.SQLITE_OK)
+    try:
+        _fetched(connection, "SELECT 1 FROM json_each('[]')")
+    finally:
+        connection.set_authorizer(_authorize)
+
+
 def _closed(path: Path) -> Problem:
     return Problem(ProblemKind.FAILED, "The file is closed", str(path), _NOTHING_WRITTEN, "Open it again.")
 
@@ -149,8 +158,15 @@ class ReadConnection:
     starve the writers' checkpoint.
     """
 
-    def __init__(self, path: Path, deadline_s: float, breath: Breath | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        deadline_s: float,
+        breath: Breath | None = None,
+        text_factory: Callable[[bytes], str | bytes] = decode_text,
+    ) -> None:
         self.path = path
+        self._text_factory = text_factory
         self._breath = breath or Breath()
         self._version: Cell = None  # of the data when a pause was last thought of
         self._deadline_s = deadline_s
@@ -192,7 +208,7 @@ class ReadConnection:
             self._connection = connection
 
     def _harden(self, connection: sqlite3.Connection) -> None:
-        connection.text_factory = decode_text
+        connection.text_factory = self._text_factory
         for pragma in ("query_only=1", "cell_size_check=1", "mmap_size=0", "temp_store=2", "cache_size=-8000"):
             connection.execute(f"PRAGMA {pragma}").close()
         if sys.version_info >= (3, 11):
@@ -244,12 +260,16 @@ class ReadConnection:
         """Give the connection functions of ours that statements call, once; return what made them.
 
         Raises:
-            ProblemError: The connection is closed.
+            ProblemError: The connection is closed, or SQLite refuses.
         """
         if self._connection is None:
             raise ProblemError(_closed(self.path))
         if tools not in self._taught:
-            self._taught[tools] = tools(self._connection)
+            try:
+                _make_json_each(self._connection)
+                self._taught[tools] = tools(self._connection)
+            except READ_ERRORS as error:
+                raise ProblemError(translate(error, self.path, doing="look at the line")) from None
         taught: Taught = self._taught[tools]
         return taught
 

@@ -5,7 +5,8 @@ All that decides (which status waits, when a time has come, what suits a worker,
 
 The line of a priority lies in two streams of the index (status, priority, run_after_utc, id): times whose text sorts
 as a claim orders it, and from ``:iso_from`` on those it reads with a space for the T. Parameters are those of a claim,
-with ``:level`` (a priority), and a stretch: after (``:from``, ``:after``) up to ``:until``. Texts of times are bound
+with ``:level`` (a priority), and a stretch of ``:size`` entries: beyond ``:from`` (or of that very time, beyond the id
+``:after``) up to ``:until``. Texts of times are bound
 as bytes, since a file may hold some that are not UTF-8.
 """
 
@@ -33,6 +34,11 @@ _IN_TIME = (
     "((run_after_utc > '0000-' AND run_after_utc <= :spaced_until) "
     "OR (run_after_utc >= :iso_from AND run_after_utc < :iso_until))"
 )
+_ROW = (
+    f"id, CAST({DUE_TEXT} AS BLOB), CAST(run_after_utc AS BLOB), {USED_UP}, typeof(priority), priority, "
+    "CAST(priority AS BLOB)"
+)
+"""Of a task: id, due as text that sorts, as written, whether its attempts are used up, priority: type, value, bytes."""
 _IS_EXPIRED = sql_due("lease_until_utc", ":now")
 _RUNS = sql_sources(Transition.RELEASE)
 _JSON_READABLE = "(json_valid(payload) AND json_valid(compatibility))"
@@ -53,7 +59,7 @@ def as_given_back(sql: str) -> str:
 
 def with_rescued(sql: str) -> str:
     """Return a statement that counts the ids of ``:rescued`` (a JSON list) among those that wait."""
-    return sql.replace(WAITING, f"({WAITING} OR (id IN (SELECT value FROM json_each(:rescued)) AND {_RUNS}))")
+    return sql.replace(WAITING, f"({WAITING} OR (id IN (SELECT value FROM json_each(:rescued)) AND +{_RUNS}))")
 
 
 def any_state(sql: str) -> str:
@@ -103,57 +109,50 @@ def _with_t(due: bytes) -> bytes:
     return due[:10] + b"T" + due[11:]
 
 
-_WITHIN = (
-    f"{WAITING} AND priority = {{level}} AND (run_after_utc, id) > (CAST(:from AS TEXT), :after) "
-    "AND run_after_utc <= CAST(:until AS TEXT)"
-)
-_TO = " AND (run_after_utc, id) <= (CAST(:to AS TEXT), :to_id)"
-
-
 def _level(*, as_text: bool) -> str:
     return "CAST(:level AS TEXT)" if as_text else ":level"
 
 
-@lru_cache(maxsize=8)
-def boundary(*, as_text: bool, down: bool) -> str:
-    """Return the seek for the last row of a stretch of ``:skip`` + 1 rows: its time as bytes, and its id.
+def _stretch(columns: str, *, as_text: bool, ties: bool, down: bool) -> str:
+    """Return the next ``:size`` entries of a priority.
 
-    Going down, the rows are those at or before (``:to``, ``:to_id``).
+    They are those beyond the time ``:from`` up to ``:until``, or with ties those of that very time beyond the id
+    ``:after``: SQLite seeks no row value of both, and would walk over a million tasks of one second anew.
     """
-    order = "DESC" if down else "ASC"
-    within = _WITHIN.format(level=_level(as_text=as_text)) + (_TO if down else "")
-    return (
-        f"SELECT CAST(run_after_utc AS BLOB), id FROM task_queue WHERE {within} "
-        f"ORDER BY run_after_utc {order}, id {order} LIMIT 1 OFFSET :skip"
-    )
+    beyond, within, order = ("<", ">=", "DESC") if down else (">", "<=", "ASC")
+    span = f"run_after_utc {beyond} CAST(:from AS TEXT) AND run_after_utc {within} CAST(:until AS TEXT)"
+    if ties:
+        span = f"run_after_utc = CAST(:from AS TEXT) AND id {beyond} :after"
+    return f"""SELECT {columns} FROM task_queue AS place
+WHERE {WAITING} AND priority = {_level(as_text=as_text)} AND {span}
+ORDER BY run_after_utc {order}, id {order} LIMIT :size"""
 
 
 @lru_cache(maxsize=128)
-def count(condition: str, *, as_text: bool, to: bool, before: str = "") -> str:
-    """Return the count of a stretch: how many rows, and of how many the condition is true.
+def count(condition: str, *, as_text: bool, ties: bool, before: str = "") -> str:
+    """Return the count of a stretch: how many entries, of how many the condition is true, where it ends (time, id).
+
+    It ends nowhere (NULL) where there were fewer than ``:size``.
 
     Args:
         condition: Of :func:`is_one`.
         as_text: Whether ``:level`` is the bytes of a text.
-        to: Whether the stretch ends at (``:to``, ``:to_id``).
+        ties: Whether those of the time ``:from`` are meant.
         before: '<' or '>': only those before or after (``:due``, ``:due_id``) in a claim's order; '' for all.
     """
-    within = _WITHIN.format(level=_level(as_text=as_text)) + (_TO if to else "")
     side = f" AND ({DUE_TEXT}, id) {before} (CAST(:due AS TEXT), :due_id)" if before else ""
-    return f"SELECT count(*), coalesce(sum({condition}{side}), 0) FROM task_queue AS place WHERE {within}"
+    entries = _stretch(
+        f"run_after_utc AS at, id AS i, {condition}{side} AS one", as_text=as_text, ties=ties, down=False
+    )
+    return f"""WITH stretch AS MATERIALIZED ({entries})
+SELECT count(*), coalesce(sum(one), 0), (SELECT CAST(at AS BLOB) FROM stretch LIMIT 1 OFFSET :size - 1),
+  (SELECT i FROM stretch LIMIT 1 OFFSET :size - 1) FROM stretch"""
 
 
 @lru_cache(maxsize=128)
-def rows(condition: str, *, as_text: bool, to: bool, down: bool) -> str:
-    """Return the first ``:count`` rows of a stretch that a claim would take or bury: see :data:`_ROW`."""
-    order = "DESC" if down else "ASC"
-    within = _WITHIN.format(level=_level(as_text=as_text)) + (_TO if to else "")
-    return f"""SELECT {_ROW} FROM task_queue AS place WHERE {within} AND {condition}
-ORDER BY run_after_utc {order}, id {order} LIMIT :count"""
-
-
-_ROW = f"id, CAST({DUE_TEXT} AS BLOB), CAST(run_after_utc AS BLOB), {USED_UP}, typeof(priority), priority, \
-CAST(priority AS BLOB)"
+def rows(condition: str, *, as_text: bool, ties: bool, down: bool) -> str:
+    """Return the tasks of a stretch as :data:`_ROW`, with whether a claim would take or bury each."""
+    return _stretch(f"{_ROW}, {condition}", as_text=as_text, ties=ties, down=down)
 
 
 def rescued(shape: Shape | None, *, careful: bool) -> str:
@@ -161,7 +160,10 @@ def rescued(shape: Shape | None, *, careful: bool) -> str:
     one = as_given_back(look(shape)) if shape is not None else f"{DUE} AND {_IN_TIME}"
     json = f" AND {_JSON_READABLE}" if careful else ""
     return f"""SELECT {_ROW} FROM task_queue AS place
-WHERE id IN (SELECT value FROM json_each(:rescued)) AND {_RUNS} AND {one}{json}"""
+WHERE id IN (SELECT value FROM json_each(:rescued)) AND +{_RUNS} AND {one}{json}"""
+
+
+ROWS = f"SELECT {_ROW} FROM task_queue WHERE id IN (SELECT value FROM json_each(:ids))"
 
 
 def first_level() -> str:
