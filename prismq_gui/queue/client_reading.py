@@ -30,11 +30,13 @@ _COLUMNS = (
     "created_at_utc, updated_at_utc"
 )
 _STATE = "SELECT status, attempts, finished_at_utc, error_message FROM task_queue WHERE id = ?"
-# The line that completing wrote bears the task's moment of finishing, and is the last such: a handler's came before.
+# The line that completing wrote bears the task's moment of finishing, and the attempt. A second is long: lines of a
+# handler that say the same, or of an earlier attempt whose task another program put back, may bear it too.
 _RESULT = (
     "SELECT details FROM task_logs WHERE task_id = ? AND at_utc = ? AND level = 'INFO' AND message = 'completed' "
-    "ORDER BY log_id DESC LIMIT 1"
+    "ORDER BY log_id DESC LIMIT 20"
 )
+_OF_A_RESULT = {"attempt", "result"}
 
 
 def read_tasks(db: QueueDatabase, task_ids: Sequence[int]) -> dict[int, Task]:
@@ -62,7 +64,7 @@ def read_outcome(db: QueueDatabase, task_id: int) -> TaskOutcome:
     status_text = status if isinstance(status, str) else repr(status)[:60]
     kept, is_whole = None, True
     if status == Status.COMPLETED.value and isinstance(finished, str):
-        kept, is_whole = _kept_result(db, task_id, finished)
+        kept, is_whole = _kept_result(db, task_id, finished, attempts)
     return TaskOutcome(
         task_id,
         status_text,
@@ -74,20 +76,18 @@ def read_outcome(db: QueueDatabase, task_id: int) -> TaskOutcome:
     )
 
 
-def _kept_result(db: QueueDatabase, task_id: int, finished: str) -> tuple[str | None, bool]:
-    """Return the result in the line that completing wrote, and whether it is all of it."""
-    rows = _fetch(db, _RESULT, (task_id, finished))
-    details = None
-    if rows and isinstance(rows[0][0], str):
-        with contextlib.suppress(ValueError, RecursionError):
-            details = json.loads(rows[0][0])
-    if not isinstance(details, dict):
-        return None, True
-    # Where a result is too long, or has no form in JSON, all values of the line are kept as texts, and may be cut.
-    is_whole = "cut" not in details and not isinstance(details.get("attempt"), str)
-    if "result" not in details:
-        return None, is_whole
-    return json.dumps(details["result"], ensure_ascii=False), is_whole
+def _kept_result(db: QueueDatabase, task_id: int, finished: str, attempt: object) -> tuple[str | None, bool]:
+    """Return the result in the line that completing this attempt wrote, and whether it is all of it."""
+    for row in _fetch(db, _RESULT, (task_id, finished)):
+        details = None
+        if isinstance(row[0], str):
+            with contextlib.suppress(ValueError, RecursionError):
+                details = json.loads(row[0])
+        # Where a result is too long, or has no form in JSON, all values of the line are kept as texts, and may be cut.
+        if isinstance(details, dict) and str(details.get("attempt")) == str(attempt) and details.keys() <= _OF_A_RESULT:
+            is_whole = not isinstance(details["attempt"], str)
+            return (json.dumps(details["result"], ensure_ascii=False) if "result" in details else None), is_whole
+    return None, True
 
 
 def wait_for(db: QueueDatabase, task_id: int, timeout_s: float | None, poll_interval_s: float) -> TaskOutcome:
