@@ -42,8 +42,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help=f"rates and times are of the newest N finished tasks by id; default {metrics.SAMPLE:,}",
     )  # fmt: skip
 
+    parser.add_argument(
+        "--overview", action="store_true",
+        help="the verdict with its reasons, what clears when, and times by type, instead of all figures",
+    )  # fmt: skip
+
 
 def _stats(options: argparse.Namespace) -> int:
+    if options.overview:
+        from prismq_gui.commands.overview import show_overview  # noqa: PLC0415 - only when asked for
+
+        return show_overview(database_path(options), as_json=options.json)
     path = database_path(options)
     with closing(QueueReader(path)) as reader:
         facts = reader.open()
@@ -151,7 +160,8 @@ COMMANDS: Final = {
     "stats": Command(
         "Show the queue's figures: depth, oldest waiting, rates within a window, success, retries, percentiles of\n"
         "waiting and running, workers. At 1 M tasks it reads for 0.3 s, in statements of milliseconds.\n"
-        "--json prints one object; times are in seconds, an unknown figure is null.",
+        "--json prints one object; times are in seconds, an unknown figure is null. --overview says in a sentence what\n"
+        "is wrong, and why; the exit code stays 0 (the doctor's tells).",
         _arguments, _stats,
     )
 }  # fmt: skip

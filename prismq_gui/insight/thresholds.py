@@ -23,7 +23,7 @@ class Thresholds:
     """
 
     silent_after_s: float = 120.0
-    error_rate: float = 0.2  # of what completed or failed within the last hour
+    error_rate: float = 0.1  # of what completed or failed within the last hour
     error_least: int = 10  # failures of the last hour: below, a rate is chance
     one_cause: int = 25  # failures of one signature within the last hour
     oldest_waiting_s: float = 3_600.0

@@ -222,7 +222,7 @@ def _silent_workers(facts: Facts, limits: Thresholds, scale: float) -> _Found:
         return Reason(Code.SILENT_WORKERS, Severity.WARNING, details[0], Page.WORKERS, "", details)
     held = _tasks(sum(each.held for each in silent))
     longest = silent[0]
-    since = "" if longest.silent_s is None else f" for {_span(longest.silent_s)}"
+    since = "" if longest.silent_s is None else f", for {_span(longest.silent_s)}"
     sentence = f"{len(silent):,} workers silent holding {held} ({_name(longest.worker_id)} longest{since})"
     return Reason(Code.SILENT_WORKERS, Severity.WARNING, sentence, Page.WORKERS, "", details)
 
