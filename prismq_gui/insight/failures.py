@@ -17,7 +17,7 @@ from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.counting import count_steps
 from prismq_gui.insight.failure_messages import FailureGroup, Failures, ReadingProgress
-from prismq_gui.insight.failure_reading import IDS_A_LOOK, STATUSES, FailedRow, FailureStatements, Pair
+from prismq_gui.insight.failure_reading import IDS_A_LOOK, MOST_ROWS, STATUSES, FailedRow, FailureStatements, Pair
 from prismq_gui.insight.failure_store import Entry, PairStore, Stretch
 from prismq_gui.insight.failure_tally import MAX_GROUPS, NO_WORKER, Kind, Tally, seconds_of
 from prismq_gui.insight.layout import Layout, read_layout
@@ -214,7 +214,7 @@ class FailureReader:
         """Read all failed tasks: a little of each pair at first, then each to its end."""
         assert self._statements is not None
         done = sum(len(part.store) for part in self._parts)
-        for most in (_FIRST_LOOK, 2_048):
+        for most in (_FIRST_LOOK, MOST_ROWS):
             for part in self._parts:
                 while part.before is not None and not (most == _FIRST_LOOK and part.before != MAX_INT):
                     if should_stop():

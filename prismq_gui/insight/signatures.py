@@ -121,6 +121,8 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 """The rules in the order in which they are applied, all of them in each round."""
 
+_ALIKE = str.maketrans("123456789", "777777777")
+_ZERO = re.compile(r"0(?![xX])")
 _REPEATED = re.compile(r"(<[a-z]{1,8}>)(?:[,;/| ]{1,3}(?:and )?\1)+")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):?$")
@@ -141,10 +143,10 @@ def signature(error: Cell) -> str:
     return signature_of_parts(raw)
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def signature_of_parts(head: bytes, tail: bytes = b"") -> str:
     """Return the signature of a text by its first :data:`HEAD_BYTES` and, where it is longer, its last bytes."""
-    return _folded(_telling_line(text_of_parts(head, tail))) or NO_TEXT
+    return _folded(_shape(_telling_line(text_of_parts(head, tail)))) or NO_TEXT
 
 
 def text_of_parts(head: bytes, tail: bytes = b"") -> str:
@@ -164,7 +166,7 @@ def group_key(text: str) -> str:
 
 def _telling_line(text: str) -> str:
     """Return the line that says what happened: a traceback's exception, else the first one with a meaning."""
-    lines = [line for line in (_INVISIBLE.sub(" ", each).rstrip() for each in text.splitlines()) if line.strip()]
+    lines = [line for line in map(_visible, text.splitlines()) if line]
     if not lines:
         return ""
     if len(lines) > 1:
@@ -176,6 +178,10 @@ def _telling_line(text: str) -> str:
             if any(map(str.isalnum, bare)) and not _TRACEBACK.search(bare) and not _FRAME.match(bare):
                 return bare
     return lines[0].strip()
+
+
+def _visible(line: str) -> str:
+    return (line if line.isprintable() else _INVISIBLE.sub(" ", line)).rstrip()
 
 
 def _exception_line(lines: list[str]) -> str:
@@ -191,6 +197,15 @@ def _exception_line(lines: list[str]) -> str:
     return ""
 
 
+def _shape(line: str) -> str:
+    """Return a line's beginning with all digits alike: no rule asks which one it is, but for the 0 of 0x.
+
+    So a folded line is found again whatever numbers it carries, which takes a tenth of the time.
+    """
+    return _ZERO.sub("7", line[:LINE_CHARACTERS].translate(_ALIKE))
+
+
+@lru_cache(maxsize=16_384)
 def _folded(line: str) -> str:
     """Apply all rules to a line, again and again until none finds anything."""
     text = line
@@ -203,7 +218,7 @@ def _folded(line: str) -> str:
 
 
 def _fold_once(line: str) -> str:
-    text = " ".join(line[:LINE_CHARACTERS].split())
+    text = " ".join(line.split())
     for rule in RULES:
         if not rule.needs or any(each in text for each in rule.needs):
             text = rule.pattern.sub(rule.replace or rule.placeholder, text)
