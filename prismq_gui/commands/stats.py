@@ -160,8 +160,8 @@ COMMANDS: Final = {
     "stats": Command(
         "Show the queue's figures: depth, oldest waiting, rates within a window, success, retries, percentiles of\n"
         "waiting and running, workers. At 1 M tasks it reads for 0.3 s, in statements of milliseconds.\n"
-        "--json prints one object; times are in seconds, an unknown figure is null. --overview says in a sentence what\n"
-        "is wrong, and why; the exit code stays 0 (the doctor's tells).",
+        "--json prints one object; times are in seconds, an unknown figure is null. --overview says in a sentence\n"
+        "what is wrong, and why; the exit code stays 0 (the doctor's tells).",
         _arguments, _stats,
     )
 }  # fmt: skip

@@ -118,7 +118,7 @@ def steps(
     while progress.stage is not Stage.DONE:
         if progress.stage is Stage.TASKS:
             step = _walk_tasks(connection, progress, pace, most_tasks)
-            if step.progress.stage is Stage.LOGS and not _ends_are_logged(connection, layout, progress):
+            if step.progress.stage is Stage.LOGS and not _ends_are_logged(connection, layout):
                 step = Step(step.minutes, replace(step.progress, stage=Stage.DONE))
         else:
             step = _walk_logs(connection, progress, pace, most_logs)
@@ -192,16 +192,12 @@ def _last_logged(connection: ReadConnection, ids: Sequence[int], top_log: int) -
     return connection.rows(sql, (top_log, *params), doing="read back what ended")
 
 
-def _ends_are_logged(connection: ReadConnection, layout: Layout, at: Progress) -> bool:
+def _ends_are_logged(connection: ReadConnection, layout: Layout) -> bool:
     """Return whether the newest finished tasks have a log line of their end."""
     if not layout.has_log_index or not {"task_id", "at_utc"} <= layout.logs:
         return False
-    floor = _EPOCH + timedelta(seconds=at.floor_s)
-    recent = [
-        (task.id, task.finished_utc)
-        for task in metrics.finished_sample(connection, _PROBES).tasks
-        if task.finished_utc is not None and task.finished_utc >= floor
-    ]
+    sample = metrics.finished_sample(connection, _PROBES)
+    recent = [(task.id, task.finished_utc) for task in sample.tasks if task.finished_utc is not None]
     sql = "SELECT at_utc FROM task_logs WHERE task_id = ? ORDER BY at_utc DESC LIMIT 1"
     logged = 0
     for task_id, finished in recent:
