@@ -77,6 +77,7 @@ get_wine() {
     tail -3 "$cache/apt.log"
     not_here "apt-get could not install it; its words are above and in $cache/apt.log."
   fi
+  command -v wine >/dev/null && command -v unzip >/dev/null || not_here "apt-get installed it, and there is no wine or unzip."
 }
 
 # Never a pipe for wineboot: the services it starts keep that open.
@@ -116,6 +117,9 @@ make_python() {
   # embedded Python any more: the current folder and site-packages are searched as everywhere else.
   unzip -q "$python_home/python$short.zip" -d "$python_home/Lib"
   rm "$python_home/python$short.zip" "$python_home/python$short._pth"
+  # From 3.12 on the platform module asks WMI, and Wine 8 ends a program that does ("propsys.dll.VariantToString");
+  # without this module it asks in the older ways.
+  rm -f "$python_home/_wmi.pyd"
   download "pip==$pip_wheel" "$pip_sha"
   unzip -q "$work"/pip-*.whl -d "$python_home/Lib/site-packages"
   cp "$root/constraints.txt" "$work/"
