@@ -306,7 +306,7 @@ def test_memory_holds_a_chunk_not_the_batch(db: QueueDatabase) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 30_000_000  # 54 MB, fewer rows than a chunk
+    assert peak < 40_000_000  # 54 MB in fewer rows than a chunk; 30 MB, 0.2 more from Python 3.12 on
 
 
 def test_nothing_makes_nothing_and_bad_settings_are_named(db: QueueDatabase) -> None:
