@@ -52,6 +52,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "logs": ("logs", "show the log lines, and follow them"),
     "stats": ("stats", "depth, throughput, success, waiting and running times, workers"),
     "doctor": ("doctor", "look for what is wrong with a queue, and say what mends it"),
+    "failures": ("failures", "failed and dead tasks by cause, and what those of one cause share"),
     "enqueue": ("enqueueing", "put a task into the queue"),
     "retry": ("changing", "queue failed, dead or cancelled tasks again"),
     "cancel": ("changing", "cancel waiting tasks"),
