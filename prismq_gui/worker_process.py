@@ -45,6 +45,7 @@ class WorkerOptions:
     grace_s: float = GRACE_S
     strategy: str = "priority"
     log_lines: bool = True
+    durable: bool = False
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -64,6 +65,7 @@ def run_worker(options: WorkerOptions) -> int:
             capabilities=read_capabilities(options.capabilities), lease_seconds=options.lease_seconds,
             concurrency=options.concurrency, isolation=options.isolation, grace_s=options.grace_s,
             strategy=options.strategy, log_lines=options.log_lines,
+            synchronous="FULL" if options.durable else None,
         )  # fmt: skip
     except WorkerUsageError:
         raise

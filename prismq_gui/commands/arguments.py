@@ -29,6 +29,14 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_durable(parser: argparse.ArgumentParser) -> None:
+    """Add --durable."""
+    parser.add_argument(
+        "--durable", action="store_true",
+        help="have each commit on the disk before going on, so that a power cut loses none; slower",
+    )  # fmt: skip
+
+
 def database_path(options: argparse.Namespace) -> Path:
     """Return the queue file that the arguments name."""
     if options.db is not None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prismq_gui.commands.arguments import add_database, database_path, file_argument, span
+from prismq_gui.commands.arguments import add_database, add_durable, database_path, file_argument, span
 from prismq_gui.commands.command import Command, Exit, UsageError
 from prismq_gui.commands.output import json_line, say
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
@@ -43,6 +43,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-attempts", type=int, default=5, metavar="N", help="how often it may be tried; default 5")
     parser.add_argument("--compatibility", metavar="JSON", help="what a worker must offer")
     parser.add_argument("--key", metavar="TEXT", help="idempotency key: at most one task has it")
+    add_durable(parser)
     parser.add_argument("--create", action="store_true", help="make the queue file where there is none")
 
 
@@ -70,7 +71,7 @@ def _client(options: argparse.Namespace) -> Iterator[QueueClient]:
     is_new = options.create and not path.exists()
     if not is_new:
         _check(path)
-    with closing(QueueDatabase(path)) as database:
+    with closing(QueueDatabase(path, synchronous="FULL" if options.durable else None)) as database:
         if is_new:
             database.initialize_schema()
         yield QueueClient(database)

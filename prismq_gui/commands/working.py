@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from prismq_gui.commands.arguments import add_database, count, grace, seconds
+from prismq_gui.commands.arguments import add_database, add_durable, count, grace, seconds
 from prismq_gui.commands.command import Command, UsageError
 from prismq_gui.commands.output import json_line, say
 
@@ -39,6 +39,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--no-log-lines", action="store_true",
         help="write no lines that a task was started and completed; results, retries and errors keep theirs",
     )  # fmt: skip
+    add_durable(parser)
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the program that started it ends")
 
 
@@ -54,7 +55,7 @@ def _worker(options: argparse.Namespace) -> int:
                 capabilities=options.capabilities, lease_seconds=options.lease,
                 until_stdin_closes=options.until_stdin_closes, concurrency=options.concurrency,
                 isolation=options.isolation, grace_s=options.grace, strategy=options.strategy.replace("-", "_"),
-                log_lines=not options.no_log_lines,
+                log_lines=not options.no_log_lines, durable=options.durable,
             )
         )  # fmt: skip
     except WorkerUsageError as error:

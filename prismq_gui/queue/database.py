@@ -94,13 +94,19 @@ class QueueDatabase:
     Args:
         db_path: The file; None means the environment variable ``PRISMQ_QUEUE_DB_PATH``, else the
             platform's default. Its folder is made when the connection is.
+        synchronous: ``"FULL"`` has each commit on the disk before it returns, so that a power cut loses none;
+            ``"NORMAL"`` may lose the last ones, never the file. None is as :data:`PRAGMAS` says: NORMAL.
 
     Raises:
         QueueSchemaError: SQLite is older than 3.35.
+        ValueError: ``synchronous`` is something else.
     """
 
-    def __init__(self, db_path: str | Path | None = None) -> None:
+    def __init__(self, db_path: str | Path | None = None, *, synchronous: str | None = None) -> None:
         require_sqlite()
+        if synchronous not in (None, "NORMAL", "FULL"):
+            raise ValueError(f"synchronous must be 'NORMAL' or 'FULL', not {synchronous!r:.100}. Nothing was opened.")
+        self.synchronous = synchronous
         self.db_path = Path(db_path) if db_path is not None else default_db_path()
         self.lock = threading.RLock()
         """Held during each use; hold it to make two uses one."""
@@ -368,7 +374,8 @@ class QueueDatabase:
         """Make the nine settings; the change to WAL waits its turn, for SQLite does not wait there."""
         with self._place_in_line():
             is_new = connection.execute("PRAGMA page_count").fetchone()[0] == 0
-            for name, value in PRAGMAS.items():
+            settings = PRAGMAS if self.synchronous is None else PRAGMAS | {"synchronous": self.synchronous}
+            for name, value in settings.items():
                 if name == "journal_mode":
                     _turn_on_wal(connection)
                 elif name != "page_size" or is_new:

@@ -60,6 +60,7 @@ class QueueWorker:
         strategy: In which order it claims what is due; the name of one will do.
         log_lines: Whether a task's log tells that it was started and completed. Without, a result still has its line,
             and so has whatever goes wrong.
+        synchronous: See :class:`QueueDatabase`.
 
     Raises:
         ValueError: There is no type to claim, a value isn't allowed, or a handler can't run in a process.
@@ -81,8 +82,9 @@ class QueueWorker:
         grace_s: float = GRACE_S,
         strategy: Strategy | str = Strategy.PRIORITY,
         log_lines: bool = True,
+        synchronous: str | None = None,
     ) -> None:
-        self._db = QueueDatabase(path)
+        self._db = QueueDatabase(path, synchronous=synchronous)
         self.worker_id = worker_id or new_worker_id()
         self.capabilities = dict(capabilities or {})
         self._poll_interval_s = poll_interval_s
