@@ -7,13 +7,24 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Final
 
-from prismq_gui.commands.arguments import add_database, add_filters, count, database_path, order, task_filter, task_id
+from prismq_gui.commands.arguments import (
+    add_database,
+    add_filters,
+    add_query,
+    count,
+    database_path,
+    order,
+    task_filter,
+    task_id,
+)
+from prismq_gui.commands.attempts import print_timeline, timeline_object
 from prismq_gui.commands.command import Command, Exit
 from prismq_gui.commands.output import cell, fields_of, json_line, note, print_table, say, visible_block, whole
-from prismq_gui.insight.filters import TaskOrder
+from prismq_gui.insight.filters import TaskFilter, TaskOrder
 from prismq_gui.insight.messages import TaskDetail, TaskRow, TextPreview
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.states import state_sentence
+from prismq_gui.insight.timeline import Timeline, read_timeline
 from prismq_gui.queue.timestamps import now_utc
 
 _ROWS_AT_ONCE = 500
@@ -21,6 +32,7 @@ _TITLES = ("id", "status", "type", "priority", "attempts", "due (UTC)", "worker"
 
 
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
+    add_query(parser)
     add_database(parser)
     add_filters(parser)
     parser.add_argument(
@@ -30,9 +42,10 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
+    wanted = task_filter(options)
     with closing(QueueReader(database_path(options))) as reader:
         reader.open()
-        rows = _rows(reader, options)
+        rows = _rows(reader, wanted, options)
         if options.json:
             shown = 0
             for shown, row in enumerate(rows, 1):  # noqa: B007 - it is the count afterwards
@@ -41,16 +54,16 @@ def _list(options: argparse.Namespace) -> int:
             shown = print_table(_TITLES, map(_cells, rows), right=(0, 3))
     if not shown:
         if not options.json:
-            note("No task matches." if not task_filter(options).is_empty else "The queue is empty.")
+            note("No task matches." if not wanted.is_empty else "The queue is empty.")
         return Exit.NOTHING
     if shown == options.limit and not options.json:
         note(f"The first {shown:,}; --limit 0 shows all.")
     return Exit.OK
 
 
-def _rows(reader: QueueReader, options: argparse.Namespace) -> Iterator[TaskRow]:
+def _rows(reader: QueueReader, wanted: TaskFilter, options: argparse.Namespace) -> Iterator[TaskRow]:
     left = options.limit or None
-    for chunk in reader.scan_tasks(task_filter(options), options.sort):
+    for chunk in reader.scan_tasks(wanted, options.sort):
         for at in range(0, len(chunk.ids), _ROWS_AT_ONCE):
             ids = chunk.ids[at : at + _ROWS_AT_ONCE][:left]
             found = reader.task_rows(ids)
@@ -84,14 +97,16 @@ def _show(options: argparse.Namespace) -> int:
     with closing(QueueReader(database_path(options))) as reader:
         reader.open()
         detail = reader.task_detail(options.id)
-    if detail is None:
+        now = now_utc()
+        timeline = reader.ask(lambda connection, layout: read_timeline(connection, layout, options.id, now))
+    if detail is None or timeline is None:
         if not options.json:
             note(f"There is no task {options.id}.")
         return Exit.NOTHING
     if options.json:
-        say(json_line(_as_object(detail)))
+        say(json_line(_as_object(detail) | {"timeline": timeline_object(timeline)}))
     else:
-        _print_detail(detail)
+        _print_detail(detail, timeline)
     return Exit.OK
 
 
@@ -109,7 +124,7 @@ def _as_object(detail: TaskDetail) -> dict[str, Any]:
     return task
 
 
-def _print_detail(detail: TaskDetail) -> None:
+def _print_detail(detail: TaskDetail, timeline: Timeline) -> None:
     row = detail.row
     say(f"Task {row.id}: {cell(state_sentence(row, now_utc(), detail.worker))}")
     say()
@@ -117,6 +132,7 @@ def _print_detail(detail: TaskDetail) -> None:
         value = getattr(row, name)
         if value is not None and name != "error_message":
             say(f"  {name:24}{cell(value)}")
+    print_timeline(timeline)
     for title, preview in (
         ("payload", detail.payload), ("compatibility", detail.compatibility), ("error", detail.error)
     ):  # fmt: skip
@@ -135,12 +151,14 @@ def _print_detail(detail: TaskDetail) -> None:
 
 COMMANDS: Final = {
     "list": Command(
-        "List tasks, the newest first unless told else.\n"
+        "List tasks, the newest first unless told else: all, or those that a filter names.\n"
+        "A filter that begins with a minus stands after --: list -- -status:completed\n"
         "--json prints one object a task and line: the columns as the file holds them, but for the payload.",
         _list_arguments, _list,
     ),
     "show": Command(
-        "Show all there is to know of a task: its state in a sentence, columns, payload, error, log, worker.\n"
+        "Show all there is to know of a task: its state in a sentence, columns, the timeline of its attempts with\n"
+        "waits, durations and what is doubtful, payload, error, log, worker.\n"
         "--json prints one object; texts are cut at 64 KiB, 'cut' names those that were.",
         _show_arguments, _show,
     ),

@@ -241,7 +241,15 @@ class Builder:
             self._ended(str(status))
         else:
             self._waiting()
+        self._blame()
         self._count()
+
+    def _blame(self) -> None:
+        """The task's error is that of the last attempt that failed: nothing clears it when another one starts."""
+        error = shown(self._row.error_message)
+        failed = [draft for draft in self.drafts if draft.outcome is Outcome.RETRIED]
+        if failed and not failed[-1].error and not any(draft.error == error for draft in self.drafts):
+            failed[-1].learn("error", error, Source.INFERRED)
 
     def _conclude(self, draft: Draft) -> None:
         """A failed attempt that another one followed was to be tried again."""
