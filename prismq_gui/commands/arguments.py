@@ -6,9 +6,14 @@ import argparse
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from prismq_gui.commands.command import UsageError
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.language_fields import Table
+    from prismq_gui.insight.language_nodes import Query
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _COLUMNS: Final = {column.value.removesuffix("_utc"): column for column in TaskColumn}
@@ -61,9 +66,42 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def task_filter(options: argparse.Namespace) -> TaskFilter:
-    """Return the filter that the arguments name."""
-    return TaskFilter(names(options.status), names(options.type), options.text)
+def add_query(parser: argparse.ArgumentParser, *, also: str = "") -> None:
+    """Add FILTER, which stands in ``options.words``."""
+    text = "a filter such as 'status:failed age>2h' (docs/filter-language.md)"
+    parser.add_argument("words", nargs="*", metavar="FILTER", help=also + text)
+
+
+def task_filter(options: argparse.Namespace, words: list[str] | None = None) -> TaskFilter:
+    """Return the filter that the arguments name; ``words`` instead of those in the options.
+
+    Raises:
+        UsageError: The filter cannot be read; the text shows where.
+    """
+    given = getattr(options, "words", []) if words is None else words
+    return TaskFilter(names(options.status), names(options.type), options.text, parsed(given))
+
+
+def parsed(words: list[str], table: Table | None = None) -> Query | None:
+    """Return the filter that words make, parted by spaces; None where there are none. It is of tasks unless told.
+
+    Raises:
+        UsageError: The filter cannot be read; the text shows where.
+    """
+    if not words:
+        return None
+    from prismq_gui.insight import language  # noqa: PLC0415 - only where there is a filter
+
+    try:
+        return language.parse(" ".join(words), table or language.Table.TASKS)
+    except language.FilterSyntaxError as error:
+        raise UsageError(error.render()) from None
+
+
+def looks_like_an_id(text: str) -> bool:
+    """Return whether an argument can only be meant as the id of a task."""
+    digits = text.removeprefix("#")
+    return digits.isascii() and digits.isdigit()
 
 
 def names(values: list[str]) -> tuple[str, ...]:

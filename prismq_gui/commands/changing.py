@@ -8,9 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 from array import array
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from prismq_gui.commands.arguments import add_database, add_filters, database_path, task_filter, task_id
+from prismq_gui.commands.arguments import (
+    add_database,
+    add_filters,
+    database_path,
+    looks_like_an_id,
+    task_filter,
+    task_id,
+)
 from prismq_gui.commands.command import Command, Exit, UsageError, tell_problem
 from prismq_gui.commands.output import cell, fields_of, json_line, note, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
@@ -18,11 +25,17 @@ from prismq_gui.insight.problems import Problem
 from prismq_gui.operations.messages import Matching, OperationKind, Plan, Report, Selected, Target
 from prismq_gui.operations.operator import Operator
 
+if TYPE_CHECKING:
+    from prismq_gui.insight.language_nodes import Query
+
 _SAMPLE_IDS = 10
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", type=task_id, metavar="ID", help="ids of tasks; instead of a filter")
+    parser.add_argument(
+        "words", nargs="*", metavar="ID|FILTER",
+        help="ids of tasks, or a filter such as 'status:failed age>2h' (docs/filter-language.md)",
+    )  # fmt: skip
     add_database(parser)
     add_filters(parser)
     parser.add_argument("--all", action="store_true", help="every task of the queue; needed where no filter is given")
@@ -36,16 +49,43 @@ def add_consent(parser: argparse.ArgumentParser) -> None:
 
 
 def _target(options: argparse.Namespace) -> Target:
-    wanted = task_filter(options)
-    if options.ids:
-        if options.all or not wanted.is_empty:
-            raise UsageError("name tasks by their ids or by a filter, not both")
-        return Selected(array("q", options.ids))
+    """Return the tasks that the arguments name: by ids alone, by a filter alone, or all of them.
+
+    Raises:
+        UsageError: They name none, or in two ways.
+    """
+    numbers = [word for word in options.words if looks_like_an_id(word)]
+    is_mixed = 0 < len(numbers) < len(options.words)
+    wanted = task_filter(options, [] if numbers else options.words)
+    if numbers:
+        if options.all or is_mixed or not wanted.is_empty:
+            raise UsageError("name tasks by their ids or by a filter, not both (in a filter: id:1,2)")
+        return Selected(array("q", _ids(numbers)))
+    if wanted.query is not None and _has_no_field(wanted.query):
+        # A mistyped id or option would otherwise choose whatever holds that text.
+        text = "“{}” names no field: to change the tasks that hold a text, say --text, or a field such as error:…"
+        raise UsageError(text.format(" ".join(options.words)))
     if wanted.is_empty and not options.all:
-        raise UsageError("no tasks are named: give ids, a filter (--status, --type, --text), or --all for every task")
+        raise UsageError(
+            "no tasks are named: give ids, a filter (words such as status:failed, --status, --type, --text), "
+            "or --all for every task"
+        )
     if options.all and not wanted.is_empty:
         raise UsageError("--all means every task: leave it out where a filter is given")
     return Matching(wanted, all_tasks=options.all)
+
+
+def _ids(numbers: list[str]) -> list[int]:
+    try:
+        return [task_id(number) for number in numbers]
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(str(error)) from None
+
+
+def _has_no_field(query: Query) -> bool:
+    from prismq_gui.insight.language import words  # noqa: PLC0415 - it is there already where there is a filter
+
+    return words(query)
 
 
 def _change(kind: OperationKind, options: argparse.Namespace) -> int:

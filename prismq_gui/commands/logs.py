@@ -12,8 +12,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from prismq_gui.commands.arguments import add_database, count, database_path, names, task_id
-from prismq_gui.commands.command import Command, Exit
+from prismq_gui.commands.arguments import (
+    add_database,
+    add_query,
+    count,
+    database_path,
+    looks_like_an_id,
+    names,
+    parsed,
+    task_id,
+)
+from prismq_gui.commands.command import Command, Exit, UsageError
 from prismq_gui.commands.output import cell, fields_of, json_line, note, say, whole
 from prismq_gui.insight.filters import LogFilter
 from prismq_gui.insight.messages import Change, LogRow
@@ -27,7 +36,7 @@ _PASSING = (ProblemKind.BUSY, ProblemKind.LOCKED, ProblemKind.TOO_SLOW)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", nargs="?", type=task_id, metavar="ID", help="the log of one task")
+    add_query(parser, also="the id of a task, whose log it is; after it, or instead, ")
     add_database(parser)
     parser.add_argument("--level", action="append", default=[], metavar="NAME[,NAME…]", help="lines of these levels")
     parser.add_argument("--text", default="", metavar="TEXT", help="lines that hold this text, taken literally")
@@ -37,7 +46,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _logs(options: argparse.Namespace) -> int:
     path = database_path(options)
-    wanted = LogFilter(tuple(name.upper() for name in names(options.level)), options.text, options.id)
+    wanted = _filter(options)
     with closing(QueueReader(path)) as reader:
         reader.open()
         newest = reader.newest_log_id()
@@ -55,9 +64,27 @@ def _logs(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _filter(options: argparse.Namespace) -> LogFilter:
+    """Return the filter that the arguments name; a first word that is a number is the id of a task.
+
+    Raises:
+        UsageError: The filter cannot be read, or the id is none.
+    """
+    words, owner = list(options.words), None
+    if words and looks_like_an_id(words[0]):
+        try:
+            owner = task_id(words.pop(0))
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(str(error)) from None
+    from prismq_gui.insight.language_fields import Table  # noqa: PLC0415 - it costs what starting must not
+
+    query = parsed(words, Table.LOGS)
+    return LogFilter(tuple(name.upper() for name in names(options.level)), options.text, owner, query)
+
+
 def _last(reader: QueueReader, wanted: LogFilter, lines: int, newest: int) -> Sequence[int]:
     """Return the ids of the last matching lines, ascending: looked for in ever larger stretches from the end."""
-    if wanted.task_id is not None or not lines:
+    if not lines or _is_of_few_tasks(wanted):
         last: deque[int] = deque(maxlen=lines or None)
         for chunk in reader.scan_logs(wanted):
             last.extend(each for each in chunk.ids if each <= newest)
@@ -69,6 +96,15 @@ def _last(reader: QueueReader, wanted: LogFilter, lines: int, newest: int) -> Se
         if len(found) >= lines or stretch >= newest:
             return found[-lines:]
         stretch *= 8
+
+
+def _is_of_few_tasks(wanted: LogFilter) -> bool:
+    """Return whether an index gives the lines, so that there is no need to look from the end."""
+    if wanted.query is None or wanted.task_id is not None:
+        return wanted.task_id is not None
+    from prismq_gui.insight.language_choice import Choice  # noqa: PLC0415 - only where there is a filter
+
+    return Choice(wanted.query).tasks() is not None
 
 
 def _print(reader: QueueReader, ids: Sequence[int], options: argparse.Namespace) -> int:
