@@ -8,15 +8,21 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything imports Qt: tests never open a real window unless asked to.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from tests.helpers.files import copy_sample
-from tests.helpers.windows import take_console
 
 MOST_YOUNG_OBJECTS = 5_000
+
+# How long an example takes says how busy the machine is; a test that hangs is ended by pytest's timeout.
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -37,12 +43,6 @@ def _collected_between_tests(_no_collection_in_other_threads: None) -> Iterator[
     yield
     if gc.get_count()[0] > MOST_YOUNG_OBJECTS:
         gc.collect()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _console() -> None:
-    """Let tests send Ctrl-C to workers under Wine."""
-    take_console()
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +16,13 @@ from prismq_gui import __version__
 from prismq_gui.cli import main
 from prismq_gui.queue import QueueClient, QueueDatabase
 from tests.helpers.processes import python_environment, run_program, wait_until
-from tests.helpers.windows import ask_to_stop
+from tests.helpers.windows import CTRL_BREAK, ask_to_stop, under_wine
 
 HANDLERS = """
 from prismq_gui.queue import HandlerRegistry
-from tests.helpers.windows import hear_ctrl_c
+from tests.helpers.windows import hear_ctrl_break
 
-hear_ctrl_c()
+hear_ctrl_break()
 
 registry = HandlerRegistry()
 number = 7
@@ -37,6 +38,12 @@ def endless(context):
     context.log("begun")
     while True:
         context.wait(1)
+
+
+@registry.task("hurrying")
+def hurrying(context):
+    context.log("begun")
+    assert context.stopping.wait(100)
 """
 
 
@@ -203,3 +210,33 @@ def test_terminated_worker_gives_its_task_back(worker: subprocess.Popen[bytes], 
         ask_to_stop(worker)
         assert worker.wait(timeout=20) == 0
         assert status(database, task_id) == "queued"
+
+
+def told_to_stop_amid_a_task(worker: subprocess.Popen[bytes], folder: Path, tell: Callable[[], None]) -> list[str]:
+    """Tell a worker to stop while it runs the first of two tasks, which then ends; return what became of both."""
+    database, first = enqueue(folder, "hurrying", {})
+    with closing(database):
+        second = QueueClient(database).enqueue("double", {"n": 1}).task_id
+        wait_until(lambda: status(database, first) == "processing", "the task is being run")
+        tell()
+        assert worker.wait(timeout=20) == 0
+        return [status(database, task_id) for task_id in (first, second)]
+
+
+def test_worker_told_to_stop_ends_what_it_runs_and_begins_nothing(
+    worker: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    assert told_to_stop_amid_a_task(worker, tmp_path, lambda: ask_to_stop(worker)) == ["completed", "queued"]
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="Ctrl-Break is of Windows")
+@pytest.mark.skipif(
+    under_wine(),
+    reason="Wine 8's server passes on Ctrl-C alone: GenerateConsoleCtrlEvent of a Ctrl-Break fails (invalid handle). "
+    "The other tests enter the worker where Windows does after that.",
+)
+def test_worker_stops_by_ctrl_break_sent_to_its_group(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    def press() -> None:
+        assert ctypes.WinDLL("kernel32").GenerateConsoleCtrlEvent(CTRL_BREAK, worker.pid)
+
+    assert told_to_stop_amid_a_task(worker, tmp_path, press) == ["completed", "queued"]

@@ -17,7 +17,6 @@ import io
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +30,8 @@ import pytest
 import prismq_gui.queue as queue
 from prismq_gui.commands.command import VERBS, load, make_parser
 from prismq_gui.queue import PRAGMAS, HandlerRegistry, QueueClient, QueueDatabase
-from tests.helpers.windows import under_wine
+from tests.helpers.hearing import python_that_hears
+from tests.helpers.windows import ask_to_stop
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -218,23 +218,22 @@ def test_a_page_that_is_wrong_is_told(text: str, tmp_path: Path, monkeypatch: py
 # --- the guide's program ------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(under_wine(), reason="Wine sends no Ctrl-Break, and the guide's program hears no Ctrl-C there")
 def test_the_guides_own_program_runs_tasks_until_it_is_told_to_stop(tmp_path: Path) -> None:
     files = {match.group(1): block.text for block in blocks(GUIDE) if (match := FILE_NAME.match(block.text))}
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     with QueueClient(tmp_path / "queue.db") as client:
         client.database.initialize_schema()
         task_id = client.enqueue("thumbnail", {"file": "holiday.jpg"}).task_id
-        command = [sys.executable, "-W", "error", "run_worker.py"]
+        command = python_that_hears("run_worker.py")
         with subprocess.Popen(
             command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, creationflags=flags
         ) as worker:
             try:
                 outcome = client.wait(task_id, timeout_s=60)
-                worker.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+                ask_to_stop(worker)
                 assert worker.wait(timeout=30) == 0
             finally:
                 worker.kill()

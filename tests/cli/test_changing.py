@@ -16,7 +16,9 @@ import pytest
 
 from tests.cli.conftest import Call, statuses
 from tests.helpers.files import make_foreign_queue, run_sql
+from tests.helpers.hearing import python_that_hears
 from tests.helpers.processes import python_environment, wait_until
+from tests.helpers.windows import ask_to_stop
 
 BEFORE = ["queued", "queued", "queued", "failed", "failed", "dead_letter", "leased", "completed"]
 
@@ -100,18 +102,21 @@ def test_C3_busy_file_is_told_by_its_own_code(call: Call, queue: Path) -> None:
     assert statuses(queue) == BEFORE
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent Ctrl-C alone there")
 def test_C8_interrupted_change_stops_between_portions_and_says_so(tmp_path: Path) -> None:
     many = make_foreign_queue(tmp_path / "many.db", tasks=60_000)
     process = subprocess.Popen(
-        [sys.executable, "-m", "prismq_gui", "cancel", "--all", "--yes", "--json", "--db", str(many)],
+        python_that_hears("-m", "prismq_gui", "cancel", "--all", "--yes", "--json", "--db", str(many)),
         env=python_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )  # fmt: skip
     with process:
         wait_until(lambda: cancelled(many) > 0, "the first portion is done")
         with closing(sqlite3.connect(many, isolation_level=None, timeout=30)) as other:
             other.execute("BEGIN IMMEDIATE")  # from here on it waits for the lock, and can't come to its end
-            process.send_signal(signal.SIGINT)
+            if sys.platform == "win32":
+                ask_to_stop(process)  # by Ctrl-Break: a Ctrl-C goes to all of a console, the tests too
+            else:
+                process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
             other.execute("ROLLBACK")
     assert "Traceback" not in err

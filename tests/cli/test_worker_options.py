@@ -22,9 +22,9 @@ import os
 from pathlib import Path
 
 from prismq_gui.queue import HandlerRegistry
-from tests.helpers.windows import hear_ctrl_c
+from tests.helpers.windows import hear_ctrl_break
 
-hear_ctrl_c()
+hear_ctrl_break()
 registry = HandlerRegistry()
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from prismq_gui.queue import HandlerRegistry, PermanentError, TaskContext, TaskLogHandler
 from tests.helpers.files import run_sql
+from tests.helpers.windows import hear_ctrl_break
 
+hear_ctrl_break()  # in each process that runs a handler, as a Ctrl-Break reaches all of a group
 FOR_EVER_S = 3600.0
 _logger = logging.getLogger("tests.queue.process_handlers")
 _logger.setLevel(logging.INFO)

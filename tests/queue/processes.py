@@ -21,7 +21,7 @@ from prismq_gui.queue import (
     TaskContext,
     install_signal_handlers,
 )
-from tests.helpers.windows import hear_ctrl_c
+from tests.helpers.windows import hear_ctrl_break
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,7 +135,7 @@ VERBS = {
 }
 
 if __name__ == "__main__":
-    hear_ctrl_c()
+    hear_ctrl_break()
     print("ready", flush=True)
     sys.stdin.readline()
     print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))

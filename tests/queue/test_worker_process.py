@@ -19,7 +19,7 @@ import pytest
 
 from prismq_gui.queue import Claimer, QueueClient, QueueDatabase
 from tests.helpers.files import run_sql
-from tests.helpers.windows import ask_to_stop, under_wine
+from tests.helpers.windows import ask_to_stop
 from tests.queue.worker_processes import launch_worker
 
 CONTROL_C_EXIT = 0xC000013A  # how Windows ends a process that has no ear for Ctrl-C or Ctrl-Break
@@ -94,7 +94,7 @@ def test_F21_the_third_signal_ends_the_process_and_the_lease_is_left_to_end(db: 
         with suppress(subprocess.TimeoutExpired):  # on Windows those that come while one is looked at are one with it
             process.wait(timeout=0.05)
     # The signal after the last may meet an interpreter that is ending already.
-    stop = (signal.SIGINT if under_wine() else signal.SIGBREAK) if sys.platform == "win32" else signal.SIGTERM
+    stop = signal.SIGBREAK if sys.platform == "win32" else signal.SIGTERM
     assert process.returncode in {128 + stop, -signal.SIGTERM, CONTROL_C_EXIT}
     assert state(db) == [("processing", 1)]
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from prismq_gui.worker_process import WorkerOptions, run_worker
-from tests.helpers.windows import hear_ctrl_c
+from tests.helpers.windows import hear_ctrl_break
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +25,6 @@ def launch_worker(path: Path, **options: object) -> subprocess.Popen[str]:
 
 
 if __name__ == "__main__":
-    hear_ctrl_c()
+    hear_ctrl_break()
     handlers = "tests.queue.process_handlers:registry"
     sys.exit(run_worker(WorkerOptions(path=Path(sys.argv[1]), handlers=handlers, **json.loads(sys.argv[2]))))
