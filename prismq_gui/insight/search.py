@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from prismq_gui.insight.walking import Bounds, read_bounds
 _NEAR_BLOCKS = 4  # so many between two candidates are looked at with them: a statement costs as much
 _LONG_STRETCH = 256  # ids; shorter ones are looked at by id, several in one statement
 _LONGEST_STRETCH = 32_768
+_FIRST_STRETCH = 1_024  # twice as much each time: where every block is named, the first hits come at once
 _SOON = 8  # ends of stretches that are looked at at once: the first hits do not wait for a full statement
 _MOST_CHANGED = 50_000  # tasks that the newest log lines name
 
@@ -64,7 +65,7 @@ def search(
     thorough: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[float], None] = lambda _share: None,
-) -> Iterator[HitChunk]:
+) -> Generator[HitChunk, None, None]:
     """Yield the rows that hold a text, tasks and log lines by turns, each kind the newest first.
 
     The text is taken literally, without surrounding space; A to Z are the same as a to z, every other character is
@@ -260,16 +261,17 @@ class _Part:
 def _stretches(blocks: Iterable[int], width: int, covered: Covered) -> Iterator[tuple[int, int]]:
     """Yield stretches of ids, descending, that hold the blocks; near ones are one stretch."""
     low = high = 0
-    is_begun = False
+    is_begun, longest = False, _FIRST_STRETCH
     for block in blocks:
         bottom, top = max(block * width, covered.low), min(block * width + width - 1, covered.high)
         if bottom > top:
             continue
-        if is_begun and low - top <= _NEAR_BLOCKS * width and high - bottom < _LONGEST_STRETCH:
+        if is_begun and low - top <= _NEAR_BLOCKS * width and high - bottom < longest:
             low = bottom
             continue
         if is_begun:
             yield low, high
+            longest = min(_LONGEST_STRETCH, longest * 2)
             top = min(top, low - 1)
         low, high, is_begun = bottom, top, True
     if is_begun:

@@ -126,7 +126,8 @@ def drop(queue: Path, folder: Path) -> bool:
         return False
     with suppress(OSError):
         mark.unlink(missing_ok=True)
-        side.with_name(f"{side.name}-lock").unlink(missing_ok=True)
+        for end in ("-lock", "-line"):
+            side.with_name(side.name + end).unlink(missing_ok=True)
     return True
 
 
