@@ -50,6 +50,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("reading", "list tasks, filtered and sorted"),
     "show": ("reading", "show all there is to know of a task"),
     "logs": ("logs", "show the log lines, and follow them"),
+    "search": ("searching", "find a text in all tasks and log lines"),
     "stats": ("stats", "depth, throughput, success, waiting and running times, workers"),
     "workers": ("watching", "who is alive, what each worker holds, can and has done"),
     "doctor": ("doctor", "look for what is wrong with a queue, and say what mends it"),
