@@ -373,13 +373,16 @@ def test_the_past_is_rebuilt_from_timestamps(folder: Path, queue: Path, clock: C
 
 
 def test_tasks_enqueued_long_ago_that_ended_lately_are_found_by_their_log_lines(
-    folder: Path, queue: Path, clock: Clock
+    folder: Path, queue: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
-    for i in range(400):
+    monkeypatch.setattr(rebuilding, "_FIRST_CHUNK", 16)
+    monkeypatch.setattr(rebuilding, "_MOST_A_CHUNK", 16)
+    for i in range(40):
         add(queue, START_S - 80 * HOUR + i, "completed", START_S - 79 * HOUR)
     old = [add(queue, START_S - 70 * HOUR, "queued") for _ in range(30)]
     for task_id in old:
-        log_end(queue, task_id, START_S - 650)  # an attempt that failed
+        log_end(queue, task_id, START_S - 650)  # an attempt that failed; its line is in another chunk
+    for task_id in old:
         log_end(queue, task_id, START_S - 600)
         run_sql(queue, "UPDATE task_queue SET status = 'completed', finished_at_utc = ? WHERE id = ?",
                 (text(START_S - 600), task_id))  # fmt: skip

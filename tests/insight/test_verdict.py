@@ -132,6 +132,14 @@ def test_a_value_at_the_edge_does_not_flicker():
     assert told == [False] + [True] * 19
 
 
+def test_a_value_a_little_below_its_threshold_does_not_clear_it():
+    _, state = judge(replace(WELL, oldest_waiting_s=3_700.0))
+    for minute in range(1, 60):
+        verdict, state = judge(replace(WELL, at_utc=NOW + timedelta(minutes=minute), oldest_waiting_s=3_000.0), None,
+                               state)  # fmt: skip
+    assert verdict.sentence.endswith("has been due for 50 min")
+
+
 def test_a_reason_goes_only_after_it_was_over_for_a_while():
     _, state = judge(replace(WELL, expired_leases=5))
     seen = []
