@@ -49,6 +49,8 @@ class UsageError(Exception):
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("reading", "list tasks, filtered and sorted"),
     "show": ("reading", "show all there is to know of a task"),
+    "explain": ("explaining", "say why a task is not running"),
+    "next": ("explaining", "show what a worker would take next"),
     "logs": ("logs", "show the log lines, and follow them"),
     "search": ("searching", "find a text in all tasks and log lines"),
     "stats": ("stats", "depth, throughput, success, waiting and running times, workers"),

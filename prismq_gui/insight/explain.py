@@ -7,7 +7,7 @@ a place in line is counted over a stated number of index entries, and on from th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from prismq_gui.insight import explain_words as words
@@ -101,6 +101,19 @@ def line_of(
         return
     if facts.waits or task_id in view.rescued:
         yield from line_steps(view, facts.key, strategy)
+
+
+def with_lines(found: Explanation, lines: tuple[Line, ...], now: datetime) -> Explanation:
+    """Return an explanation with its lines as they are known by now, told anew. Pure."""
+    due, sentence = found.due, found.sentence
+    if due is None:
+        return found
+    if found.verdict is Verdict.IN_LINE:
+        sentence = words.in_line(due, now, lines, found.offer)
+    elif found.verdict is Verdict.ATTEMPTS_USED_UP:
+        sentence = words.used_up(found.attempts, found.max_attempts, lines)
+    details = words.details(due, lines, found.first, found.workers, now)
+    return replace(found, lines=lines, sentence=sentence, details=details)
 
 
 def read_facts(view: ClaimView, task_id: int) -> Facts | None:

@@ -269,11 +269,16 @@ def _of_time(due: DueTime) -> list[str]:
 
 def _of_line(line: Line) -> str:
     if line.strategy is Strategy.WEIGHTED_RANDOM:
-        chance = line.chance or 0.0
         most = "" if line.counted else "at most "
-        return f"Weighted random: {most}{chance:.3%} to be drawn next, {_count(line)} others are in the draw."
+        chance = percent(line.chance or 0.0)
+        return f"Weighted random: {most}{chance} to be drawn next, {_count(line)} others are in the draw."
     place = f"place {line.place:,}" if line.place is not None else f"after {_count(line)} others"
     return f"{_ORDER[line.strategy].capitalize()}: {place}."
+
+
+def percent(chance: float) -> str:
+    """Return a probability in per cent, with three figures that count: ``0.0571 %``."""
+    return f"{chance * 100:.3g} %"
 
 
 def _count(line: Line) -> str:

@@ -119,18 +119,19 @@ class _TooManyError(Exception):
 
 def _drawn(view: ClaimView, limit: int, seed: int, should_stop: Stop, on_progress: Progress) -> NextTasks:
     chance = random.Random(seed)  # noqa: S311 - a lottery of tasks, not a secret
+    strategy, whole = Strategy.WEIGHTED_RANDOM, 0.0
     found = _by_lottery(view, limit, chance) if view.offer is not None else None
     if found is None:
-        found = _by_race(view, limit, chance, should_stop, on_progress)
-    if found is None:
-        return NextTasks(Strategy.WEIGHTED_RANDOM, (), complete=False, drawn=True)
-    whole = 0.0
-    for whole, looked_at in total_weight(view):  # noqa: B007 - it is the last one afterwards
-        on_progress(looked_at)
-        if should_stop():
-            return NextTasks(Strategy.WEIGHTED_RANDOM, tuple(map(_upcoming, found)), complete=False, drawn=True)
-    tasks = tuple(_upcoming(each, _share(each, whole)) for each in found)
-    return NextTasks(Strategy.WEIGHTED_RANDOM, tasks, drawn=True)
+        raced = _by_race(view, limit, chance, should_stop, on_progress)
+        if raced is None:
+            return NextTasks(strategy, (), complete=False, drawn=True)
+        found, whole = raced
+    else:
+        for whole, looked_at in total_weight(view):  # noqa: B007 - it is the last one afterwards
+            on_progress(looked_at)
+            if should_stop():
+                return NextTasks(strategy, tuple(map(_upcoming, found)), complete=False, drawn=True)
+    return NextTasks(strategy, tuple(_upcoming(each, _share(each, whole)) for each in found), drawn=True)
 
 
 def _share(found: Candidate, whole: float) -> float | None:
@@ -184,8 +185,13 @@ def _thrown(
 
 def _by_race(
     view: ClaimView, limit: int, chance: random.Random, should_stop: Stop, on_progress: Progress
-) -> list[Candidate] | None:
-    """Let all that are in line run the exponential race, a stretch a statement; None where it was stopped."""
+) -> tuple[list[Candidate], float] | None:
+    """Let all that are in line run the exponential race, a stretch a statement; None where it was stopped.
+
+    Returns:
+        The first ``limit``, and the weight of all that would run.
+    """
+    whole = 0.0
     best: list[tuple[float, int, Candidate]] = []  # the smallest keys, negative: the worst of them is on top
     for number, found in enumerate(view.anyhow()):
         if should_stop():
@@ -193,10 +199,12 @@ def _by_race(
         on_progress(number)
         if found is None:
             continue
-        key = math.log(1.0 - chance.random()) / claim_sql.weight(found.key.level)
+        weight = claim_sql.weight(found.key.level)
+        whole += 0.0 if found.used_up else weight
+        key = math.log(1.0 - chance.random()) / weight
         entry = (key, found.key.task_id, found)
         if len(best) < limit:
             heapq.heappush(best, entry)
         elif entry[:2] > best[0][:2]:
             heapq.heapreplace(best, entry)
-    return [found for _, _, found in sorted(best, key=lambda entry: entry[:2], reverse=True)]
+    return [found for _, _, found in sorted(best, key=lambda entry: entry[:2], reverse=True)], whole
