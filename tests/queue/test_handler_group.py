@@ -13,7 +13,7 @@ from prismq_gui.queue import QueueClient, QueueDatabase, QueueWorker, RetryPolic
 from prismq_gui.queue import handler_process as handler_process_module
 from tests.helpers.files import run_sql
 from tests.helpers.processes import is_alive, wait_until
-from tests.queue.process_handlers import make_registry
+from tests.queue.process_handlers import busy, make_registry
 from tests.queue.worker_processes import launch_worker
 
 
@@ -23,10 +23,12 @@ def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handler_process_module, "KILL_AFTER_S", 1.0)
 
 
-def make_worker(db: QueueDatabase, timeout_s: float | None = None) -> QueueWorker:
+def make_worker(db: QueueDatabase) -> QueueWorker:
+    registry = make_registry()
+    registry.add("too slow", busy, timeout_s=0.2)
     return QueueWorker(
-        db.db_path, make_registry(timeout_s=timeout_s), worker_id="w", isolation="process", poll_interval_s=0.01,
-        grace_s=0, retry=RetryPolicy(base_s=0.0),
+        db.db_path, registry, worker_id="w", isolation="process", poll_interval_s=0.01, grace_s=0,
+        retry=RetryPolicy(base_s=0.0),
     )  # fmt: skip
 
 
@@ -45,11 +47,12 @@ def wait_for_its_end(pid: int) -> None:
 
 
 def test_a_timeout_ends_what_the_handler_has_started(db: QueueDatabase) -> None:
-    QueueClient(db).enqueue("parent", max_attempts=1)
-    make_worker(db, timeout_s=2.0).run(until_empty=True)
+    QueueClient(db).enqueue("leave_running", priority=1)  # apart, since starting a program may take longer than 0.2 s
+    slow = QueueClient(db).enqueue("too slow", max_attempts=1).task_id
+    make_worker(db).run(until_empty=True)
     (pid,) = programs(db.db_path)
     wait_for_its_end(pid)
-    assert status(db) == "dead_letter"
+    assert QueueClient(db).result(slow).error == "TaskTimeout: too slow took longer than 0.2 s; its process was ended"
 
 
 def test_a_crash_ends_what_the_handler_has_started(db: QueueDatabase) -> None:
