@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -16,7 +15,7 @@ from tests.helpers.files import make_foreign_queue
 from tests.insight.searching import build, found, oracle
 
 # Few letters, so that texts hold one another; what LIKE and FTS5 take for syntax; cases; wide characters; JSON's own.
-ALPHABET = 'abAB%_\\"\'-*ßÄä\U0001f3a1 7'
+ALPHABET = "abAB%_\\\"'-*ßÄä\U0001f3a1 7"
 TEXTS = st.text(ALPHABET, max_size=14)
 CELLS = st.one_of(TEXTS, st.integers(0, 10**6), TEXTS.map(str.encode))
 NEEDLES = st.one_of(st.text(ALPHABET, min_size=1, max_size=5), st.integers(1, 60).map(str))
@@ -40,9 +39,7 @@ class SearchMachine(RuleBasedStateMachine):
             self.connection.execute(f"ALTER TABLE task_queue DROP COLUMN {column}")
         for payload, message in rows:
             self.connection.execute("INSERT INTO task_queue (type, payload) VALUES ('t', ?)", (payload,))
-            self.connection.execute(
-                "INSERT INTO task_logs (task_id, level, message) VALUES (1, 'INFO', ?)", (message,)
-            )
+            self.connection.execute("INSERT INTO task_logs (task_id, level, message) VALUES (1, 'INFO', ?)", (message,))
 
     @rule(payload=CELLS, error=CELLS)
     def insert_task(self, payload: object, error: object) -> None:
