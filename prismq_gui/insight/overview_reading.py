@@ -30,7 +30,7 @@ MOST_FAILURES = 2_000
 MOST_RUNNING = 10_000
 MOST_CAUSES = 100
 MOST_FLOW_ROWS = 20_000
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 64  # 1 to 2 ms with errors of some size
 _ERROR_CHARACTERS = 4_096
 _FAILED = ("failed", "dead_letter")
 
