@@ -61,7 +61,7 @@ def _target(options: argparse.Namespace) -> Target:
         if options.all or is_mixed or not wanted.is_empty:
             raise UsageError("name tasks by their ids or by a filter, not both (in a filter: id:1,2)")
         return Selected(array("q", _ids(numbers)))
-    if wanted.query is not None and _has_no_field(wanted.query):
+    if wanted.query is not None and not wanted.query.is_empty and _has_no_field(wanted.query):
         # A mistyped id or option would otherwise choose whatever holds that text.
         text = "“{}” names no field: to change the tasks that hold a text, say --text, or a field such as error:…"
         raise UsageError(text.format(" ".join(options.words)))

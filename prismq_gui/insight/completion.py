@@ -138,7 +138,7 @@ def _offers_of_paths(
     wanted = f"{field.name}{typed[len(name) :]}"
     return [
         Completion(path if has_operator else f"{path}:", path, CompletionKind.FIELD, start, end)
-        for path in _ranked(wanted, known, lambda path: (path,))
+        for path in _ranked(wanted, known, lambda path: (path, path.replace('"', "")))
     ][:MAX_OFFERED]
 
 

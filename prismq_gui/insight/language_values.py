@@ -297,18 +297,27 @@ def _dated(text: str, local: bool) -> tuple[datetime, datetime]:
         int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0),
         int((fraction or "0").ljust(6, "0")),
     )  # fmt: skip
-    if month is None:
-        end = start.replace(year=start.year + 1) if start.year < 9999 else datetime.max
-    elif day is None:
-        end = (start + timedelta(days=31)).replace(day=1)
-    elif fraction:
-        end = start + timedelta(microseconds=10 ** (6 - len(fraction)))
-    else:
-        end = start + timedelta(seconds=1 if second else 60 if hour else 86_400)
+    end = _end(start, month, day, hour, second, fraction)
     if zone and zone.upper() != "Z":
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6])) * (1 if zone[0] == "+" else -1)
         return start - offset, end - offset
     return (start, end) if zone else (_to_utc(start, local), _to_utc(end, local))
+
+
+def _end(
+    start: datetime, month: str | None, day: str | None, hour: str | None, second: str | None, fraction: str | None
+) -> datetime:
+    """Return the first moment after a time that is written no further than this; the last one there is, at the end."""
+    try:
+        if month is None:
+            return start.replace(year=start.year + 1)
+        if day is None:
+            return (start + timedelta(days=31)).replace(day=1)
+        if fraction:
+            return start + timedelta(microseconds=10 ** (6 - len(fraction)))
+        return start + timedelta(seconds=1 if second else 60 if hour else 86_400)
+    except (ValueError, OverflowError):
+        return datetime.max
 
 
 def _to_utc(moment: datetime, local: bool) -> datetime:

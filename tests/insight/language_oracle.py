@@ -12,11 +12,28 @@ from prismq_gui.queue.timestamps import parse_utc
 
 MISSING = object()
 SYNONYMS = {
-    "waiting": ["queued"], "pending": ["queued"], "running": ["leased", "processing"], "dead": ["dead_letter"],
-    "done": ["completed"], "canceled": ["cancelled"],
-}  # fmt: skip
-UNITS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "B": 1, "kB": 1_000, "KiB": 1_024,
-         "MB": 1e6, "MiB": 1_048_576, "GB": 1e9, "GiB": 1_073_741_824}  # fmt: skip
+    "waiting": ["queued"],
+    "pending": ["queued"],
+    "running": ["leased", "processing"],
+    "dead": ["dead_letter"],
+    "done": ["completed"],
+    "canceled": ["cancelled"],
+}
+UNITS = {
+    "ms": 1e-3,
+    "s": 1,
+    "m": 60,
+    "h": 3_600,
+    "d": 86_400,
+    "w": 604_800,
+    "B": 1,
+    "kB": 1_000,
+    "KiB": 1_024,
+    "MB": 1e6,
+    "MiB": 1_048_576,
+    "GB": 1e9,
+    "GiB": 1_073_741_824,
+}
 
 
 def matches(query: Query, row: dict[str, object], clock: Clock) -> bool:
@@ -47,9 +64,7 @@ def as_text(cell: object) -> str | None:
 
 
 def same(character: str, other: str) -> bool:
-    return character == other or (
-        other in {each for each in (character.lower(), character.upper()) if len(each) == 1}
-    )  # fmt: skip
+    return character == other or (other in {each for each in (character.lower(), character.upper()) if len(each) == 1})
 
 
 def like(pieces: tuple[object, ...], text: str, fold: bool) -> bool:
@@ -83,8 +98,12 @@ def holds(pattern: Pattern, text: str, in_json: bool) -> bool:
     if in_json and not all(isinstance(piece, Wild) or piece.isascii() for piece in pattern.pieces):
         for change in (str, str.lower, str.upper):
             around.append(
-                (Wild.MANY, *(p if isinstance(p, Wild) else json.dumps(change(p))[1:-1] for p in pattern.pieces), Wild.MANY)
-            )  # fmt: skip
+                (
+                    Wild.MANY,
+                    *(p if isinstance(p, Wild) else json.dumps(change(p))[1:-1] for p in pattern.pieces),
+                    Wild.MANY,
+                )
+            )
     return any(like(pieces, text.split("\0", maxsplit=1)[0], True) for pieces in around)
 
 
@@ -117,7 +136,9 @@ def inside(cell: object, path: tuple[str | int, ...]) -> object:
     except (ValueError, RecursionError):
         return MISSING
     for step in path:
-        if (isinstance(step, str) and isinstance(value, dict) and step in value) or (isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value)):
+        if (isinstance(step, str) and isinstance(value, dict) and step in value) or (
+            isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value)
+        ):
             value = value[step]
         else:
             return MISSING
@@ -177,8 +198,11 @@ def _compared(cell, op, value) -> bool:
         return (value.low is None or cell >= value.low.value) and (value.high is None or cell <= value.high.value)
     wanted = value.value if isinstance(value, Number) else value
     return {
-        Op.LESS: cell < wanted, Op.AT_MOST: cell <= wanted, Op.MORE: cell > wanted, Op.AT_LEAST: cell >= wanted,
-    }.get(op, cell == wanted)  # fmt: skip
+        Op.LESS: cell < wanted,
+        Op.AT_MOST: cell <= wanted,
+        Op.MORE: cell > wanted,
+        Op.AT_LEAST: cell >= wanted,
+    }.get(op, cell == wanted)
 
 
 def _amount(measured: float, op: Op, value: Amount | Range) -> bool:
@@ -190,7 +214,9 @@ def _amount(measured: float, op: Op, value: Amount | Range) -> bool:
     wanted = scale(value)
     if op in (Op.HAS, Op.IS, Op.IS_NOT):
         return wanted <= measured < wanted + UNITS[value.unit]
-    return {Op.LESS: measured < wanted, Op.AT_MOST: measured <= wanted, Op.MORE: measured > wanted}.get(op, measured >= wanted)  # fmt: skip
+    return {Op.LESS: measured < wanted, Op.AT_MOST: measured <= wanted, Op.MORE: measured > wanted}.get(
+        op, measured >= wanted
+    )
 
 
 def _at(moment: datetime, op: Op, value: Moment | Range, clock: Clock) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -42,38 +43,105 @@ CREATE INDEX ix_logs_task ON task_logs (task_id, at_utc);
 """
 
 texts = st.sampled_from(
-    ["", "a", "A", "ab", "aB*", "100%_x", "C:\\a", "ü", "Ü", "straße", "a?b", "[x]", 'q"q', "ſ", "a\0b", "or", "-x", "3", "true", "a..b", "日本"]
-)  # fmt: skip
+    [
+        "",
+        "a",
+        "A",
+        "ab",
+        "aB*",
+        "100%_x",
+        "C:\\a",
+        "ü",
+        "Ü",
+        "straße",
+        "a?b",
+        "[x]",
+        'q"q',
+        "ſ",
+        "a\0b",
+        "or",
+        "-x",
+        "3",
+        "true",
+        "a..b",
+        "日本",
+    ]
+)
 names = st.sampled_from(
     ["queued", "leased", "failed", "done", "running", "", "Failed", "video.a", "video.b", "a*b", "ü"]
 )
 odd = st.sampled_from([None, 0, 3, -1, 2.5, 2**62, b"", b"a", "ü".encode()])
 times = st.sampled_from(
     [
-        "2025-11-05 23:59:59", "2025-11-06 00:00:00", "2025-11-06T00:00:00Z", "2025-11-06T01:00:00.000000+01:00",
-        "2025-11-05 22:30:15.250000", "2025-11-05T22:30:15.250+00:00", "2025-11-05 22:30", "2025-11-07 12:00:00",
-        "2024-02-29T10:00:00", "2025-02-30 10:00:00", "soon", "", None, 5, b"2025-11-05 10:00:00", "2025-11-05 22:30:15.25",
-        "2025-11-06 00:29:15.250000", "2025-11-06 00:29:15.250001",
+        "2025-11-05 23:59:59",
+        "2025-11-06 00:00:00",
+        "2025-11-06T00:00:00Z",
+        "2025-11-06T01:00:00.000000+01:00",
+        "2025-11-05 22:30:15.250000",
+        "2025-11-05T22:30:15.250+00:00",
+        "2025-11-05 22:30",
+        "2025-11-07 12:00:00",
+        "2024-02-29T10:00:00",
+        "2025-02-30 10:00:00",
+        "soon",
+        "",
+        None,
+        5,
+        b"2025-11-05 10:00:00",
+        "2025-11-05 22:30:15.25",
+        "2025-11-06 00:29:15.250000",
+        "2025-11-06 00:29:15.250001",
     ]
-)  # fmt: skip
+)
 documents = st.one_of(
-    st.sampled_from(["{", "", "null", "[1, 2]", '{"a": {"b": [1, "x", {"c": true}]}}', '{"a": NaN}', '{"ü": 1, "\\u00fc": 2}',
-                     '{"gr\\u00f6\\u00dfe": "\\u00dc"}', '{"größe": "ü"}', '{"a": 1, "a": 2}', '{"a": "x"} tail',
-                     '{"x y": {"a": 5}}']),
+    st.sampled_from(
+        [
+            "{",
+            "",
+            "null",
+            "[1, 2]",
+            '{"a": {"b": [1, "x", {"c": true}]}}',
+            '{"a": NaN}',
+            '{"ü": 1, "\\u00fc": 2}',
+            '{"gr\\u00f6\\u00dfe": "\\u00dc"}',
+            '{"größe": "ü"}',
+            '{"a": 1, "a": 2}',
+            '{"a": "x"} tail',
+            '{"x y": {"a": 5}}',
+        ]
+    ),
     st.dictionaries(
         st.sampled_from(["a", "b", "region"]),
-        st.one_of(texts, st.integers(-3, 6), st.floats(-3, 3, width=16), st.booleans(), st.none(), st.lists(st.integers(0, 3), max_size=3)),
+        st.one_of(
+            texts,
+            st.integers(-3, 6),
+            st.floats(-3, 3, width=16),
+            st.booleans(),
+            st.none(),
+            st.lists(st.integers(0, 3), max_size=3),
+        ),
         max_size=3,
-    ).map(lambda each: __import__("json").dumps(each)),
+    ).map(json.dumps),
     odd,
-)  # fmt: skip
+)
 cells = st.one_of(texts, odd)
 TASK_COLUMNS = {
-    "type": st.one_of(names, odd), "status": st.one_of(names, names, odd), "priority": cells, "attempts": odd,
-    "payload": documents, "compatibility": documents, "locked_by": cells, "error_message": cells,
-    "idempotency_key": cells, "run_after_utc": times, "reserved_at_utc": times, "processing_started_utc": times,
-    "finished_at_utc": times, "created_at_utc": times, "lease_until_utc": times,
-}  # fmt: skip
+    "type": st.one_of(names, odd),
+    "status": st.one_of(names, names, odd),
+    "priority": cells,
+    "attempts": odd,
+    "payload": documents,
+    "compatibility": documents,
+    "locked_by": cells,
+    "error_message": cells,
+    "idempotency_key": cells,
+    "run_after_utc": times,
+    "reserved_at_utc": times,
+    "processing_started_utc": times,
+    "finished_at_utc": times,
+    "created_at_utc": times,
+    "lease_until_utc": times,
+}
 LOG_COLUMNS = {
     "task_id": st.sampled_from([1, 2, 3, None, "x"]),
     "at_utc": times,
@@ -88,18 +156,28 @@ wild = st.sampled_from([Wild.MANY, Wild.ONE])
 patterns = st.lists(st.one_of(texts.filter(lambda text: "\0" not in text), names, wild), min_size=1, max_size=3).map(
     make_pattern
 )
-numbers = st.one_of(st.integers(-3, 6), st.sampled_from([2.5, 2**62, float(2**63), -0.5, 1e300])).map(
-    lambda each: Number(each)
-)
+numbers = st.one_of(st.integers(-3, 6), st.sampled_from([2.5, 2**62, float(2**63), -0.5, 1e300])).map(Number)
 spans = st.sampled_from(["0s", "60s", "1h30m", "2h", "1d", "500ms", "1.5h", "52w", "7200s"]).map(
     lambda each: read_amount(each, Kind.SPAN)
 )
 sizes = st.sampled_from(["0B", "1B", "10B", "13B", "1kB", "1KiB"]).map(lambda each: read_amount(each, Kind.SIZE))
 moments = st.sampled_from(
-    [Moment("today"), Moment("yesterday"), Moment("tomorrow"), Moment("now"), Moment("now", -7_200_000_000, "h"),
-     Moment("today", -3_600_000_000, "h"), Moment("2025-11-05"), Moment("2025-11-05T22:30"), Moment("2025-11-05T22:30:15"),
-     Moment("2025-11-06T01:00:00+01:00"), Moment("2025-11-06T00:00Z"), Moment("00:00"), Moment("00:29")]
-)  # fmt: skip
+    [
+        Moment("today"),
+        Moment("yesterday"),
+        Moment("tomorrow"),
+        Moment("now"),
+        Moment("now", -7_200_000_000, "h"),
+        Moment("today", -3_600_000_000, "h"),
+        Moment("2025-11-05"),
+        Moment("2025-11-05T22:30"),
+        Moment("2025-11-05T22:30:15"),
+        Moment("2025-11-06T01:00:00+01:00"),
+        Moment("2025-11-06T00:00Z"),
+        Moment("00:00"),
+        Moment("00:29"),
+    ]
+)
 orders = (Op.LESS, Op.AT_MOST, Op.MORE, Op.AT_LEAST)
 equals = (Op.HAS, Op.IS, Op.IS_NOT)
 
@@ -112,8 +190,10 @@ def comparisons(refs, values, ops=(*equals, *orders), ranges=True):
     )
     many = st.builds(
         lambda ref, op, found: Compare(Ref(ref), op, tuple(found)),
-        st.sampled_from(refs), st.sampled_from(equals), st.lists(either, min_size=1, max_size=3),
-    )  # fmt: skip
+        st.sampled_from(refs),
+        st.sampled_from(equals),
+        st.lists(either, min_size=1, max_size=3),
+    )
     return one | many
 
 
@@ -128,9 +208,14 @@ def in_json(documents):
         lambda text: read_scalar(make_pattern([text]), bare=True)
     )
     number_ranges = st.tuples(numbers, numbers).map(lambda each: Range(*each))
-    return st.builds(lambda ref, op, value: Compare(ref, op, (value,)), refs, st.sampled_from((*equals, *orders)), scalars) | st.builds(
-        lambda ref, op, value: Compare(ref, op, tuple(value)), refs, st.sampled_from(equals), st.lists(scalars | number_ranges, min_size=1, max_size=2)
-    )  # fmt: skip
+    return st.builds(
+        lambda ref, op, value: Compare(ref, op, (value,)), refs, st.sampled_from((*equals, *orders)), scalars
+    ) | st.builds(
+        lambda ref, op, value: Compare(ref, op, tuple(value)),
+        refs,
+        st.sampled_from(equals),
+        st.lists(scalars | number_ranges, min_size=1, max_size=2),
+    )
 
 
 def trees(leaf):
@@ -155,9 +240,11 @@ task_leaves = st.one_of(
     comparisons(["age", "ran", "waited"], spans),
     comparisons(["size"], sizes),
     in_json(["payload", "compatibility"]),
-    st.sampled_from(["status", "type", "error", "worker", "attempts", "created", "age", "ran", "waited", "size", "region"]).map(lambda name: Exists(Ref(name))),
+    st.sampled_from(
+        ["status", "type", "error", "worker", "attempts", "created", "age", "ran", "waited", "size", "region"]
+    ).map(lambda name: Exists(Ref(name))),
     st.sampled_from([("a",), ("a", "b", 1), ("ü",)]).map(lambda path: Exists(Ref("payload", path))),
-)  # fmt: skip
+)
 log_leaves = st.one_of(
     words,
     comparisons(["level", "message", "details"], patterns, equals, ranges=False),
@@ -190,7 +277,9 @@ def test_sql_agrees_with_python_on_every_task(found, query):
         with reading(path) as reader:
             aliases = reader._known_aliases(TaskFilter(query=query))
             condition = query_condition(query, clock=CLOCK, aliases=aliases)
-            answers = reader._connection.rows(f"SELECT id, {condition.sql} FROM task_queue ORDER BY id", condition.params)
+            answers = reader._connection.rows(
+                f"SELECT id, {condition.sql} FROM task_queue ORDER BY id", condition.params
+            )
         assert {answer for _, answer in answers} <= {0, 1}
         assert [row for row, answer in answers if answer] == [row["id"] for row in held if matches(query, row, CLOCK)]
 
@@ -203,7 +292,9 @@ def test_sql_agrees_with_python_on_every_log_line(found, query):
         held = fill(path, "task_logs", found)
         with reading(path) as reader:
             condition = query_condition(query, clock=CLOCK)
-            answers = reader._connection.rows(f"SELECT log_id, {condition.sql} FROM task_logs ORDER BY log_id", condition.params)
+            answers = reader._connection.rows(
+                f"SELECT log_id, {condition.sql} FROM task_logs ORDER BY log_id", condition.params
+            )
         expected = [{**row, "id": row["log_id"]} for row in held]
         assert [row for row, answer in answers if answer] == [
             row["log_id"] for row in expected if matches(query, row, CLOCK)
