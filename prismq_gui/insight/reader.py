@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
@@ -27,6 +27,10 @@ from prismq_gui.insight.rows import log_rows, task_detail, task_rows
 from prismq_gui.insight.scan import TaskScan
 from prismq_gui.insight.walking import Bounds, Pace, Walk, read_bounds
 from prismq_gui.insight.workers import read_worker, read_workers
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.completion import KnownValues
+    from prismq_gui.insight.payload_columns import PayloadColumn, PayloadValue
 
 _MAX_STATUSES = 1_000
 _Answer = TypeVar("_Answer")
@@ -236,6 +240,27 @@ class QueueReader:
     def ask(self, question: Callable[[ReadConnection, Layout], _Answer]) -> _Answer:
         """Let another module of this room read on the open connection, in short statements of its own."""
         return question(self._connection, self._known())
+
+    def known_values(self) -> KnownValues:
+        """Return the values that a filter can be completed with; a handful of short statements."""
+        from prismq_gui.insight.completion import KnownValues, payload_paths, recent_levels  # noqa: PLC0415 - seldom
+
+        layout = self._known()
+        return KnownValues(
+            statuses=self.statuses(),
+            types=self.types(),
+            workers=tuple(worker.worker_id for worker in self.workers()),
+            levels=recent_levels(self._connection, layout),
+            paths=payload_paths(self._connection, layout),
+        )
+
+    def payload_values(
+        self, columns: Sequence[PayloadColumn], ids: Sequence[int]
+    ) -> dict[int, tuple[PayloadValue, ...]]:
+        """Return values out of the payloads of these tasks, a tuple in the columns' order for each that exists."""
+        from prismq_gui.insight.payload_columns import payload_values  # noqa: PLC0415 - only where there are such columns
+
+        return payload_values(self._connection, self._known(), columns, ids)
 
     def scan_tasks(self, filter: TaskFilter, order: TaskOrder) -> Iterator[IdChunk]:
         """Yield the ids of the matching tasks in order; the last chunk is done."""
