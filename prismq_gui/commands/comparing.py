@@ -124,7 +124,7 @@ COMMANDS: Final = {
     "compare": Command(
         "Compare two queue files, such as a queue and its backup: tasks that appeared, vanished or changed, and in\n"
         "which columns; another task under the same id; idempotency keys that are new, gone or under another id. Both\n"
-        "are only read, in short statements; a live file may be one of them. The exit code is 4 where nothing differs.\n"
+        "are only read, in short statements; a live file may be one of them. The exit code is 4 where none differs.\n"
         "--json prints one object; with --task one object {task_id, columns}.",
         _arguments, _compare,
     )

@@ -91,7 +91,7 @@ def _span(seconds: float) -> str:
 COMMANDS: Final = {
     "workers": Command(
         "Show the workers: state, last heartbeat, what each holds and since when, what it can, tasks done and\n"
-        "attempts failed an hour (of the last hour, as far as the log tells). Read in short statements; nothing is changed.\n"
+        "attempts failed an hour (of the last hour, as far as the log tells). Nothing is changed.\n"
         "--json prints one object {workers, unassigned, notes}.",
         add_database, _workers,
     )

@@ -107,8 +107,19 @@ def notes_for(path: Path, layout: Layout, journal_mode: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def write_refusal(layout: Layout, user_version: int) -> str:
-    """Return why this file must not be written by this program, '' where it may."""
+def write_refusal(layout: Layout, user_version: int, *, is_copy: bool = False) -> str:
+    """Return why this file must not be written by this program, '' where it may.
+
+    Args:
+        layout: Of the file.
+        user_version: Of its schema.
+        is_copy: It is a copy or a backup by its name.
+    """
+    if is_copy:
+        return (
+            "By its name the file is a copy or a backup: it is only read, so that it stays what it is. Restore it, or "
+            "rename it to use it as a queue."
+        )
     if user_version > KNOWN_USER_VERSION:
         return f"The file has the schema version {user_version}, newer than this program knows: it is only read."
     lacking = [name for name in layout.missing if name.startswith("task_queue.")]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from prismq_gui.insight.before_opening import is_copy, lacks_wal, missing_wal_notes
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.counting import count_steps
@@ -61,6 +62,7 @@ class QueueReader:
         self._user_version = 0
         self._journal_mode = ""
         self._notes: tuple[str, ...] = ()
+        self._wal_note: tuple[str, ...] = ()
         self._aliases: dict[str, dict[str, tuple[Name, ...]]] = {}
 
     def open(self) -> FileFacts:
@@ -70,11 +72,13 @@ class QueueReader:
             ProblemError: It is not there, not a file, not a database, not a queue, or not readable.
         """
         self.close()
+        lacked_wal = lacks_wal(self._path)  # before: opening makes one
         try:
             self._connection.open()
             self._identity = _identify(self._path)
             self._inspect()
             self._data_version = self._connection.value("PRAGMA data_version")
+            self._wal_note = missing_wal_notes(self._connection, self._known()) if lacked_wal else ()
             return self.facts()
         except OSError as error:
             self.close()
@@ -156,8 +160,8 @@ class QueueReader:
             journal_mode=self._journal_mode,
             user_version=self._user_version,
             missing_columns=layout.missing,
-            notes=self._notes,
-            write_refusal=write_refusal(layout, self._user_version),
+            notes=(*self._wal_note, *self._notes),
+            write_refusal=write_refusal(layout, self._user_version, is_copy=is_copy(self._path)),
         )
 
     def statuses(self) -> tuple[str, ...]:
