@@ -29,6 +29,7 @@ _LIVE_FACTOR: Final = 5  # while others write, a round over what is indexed take
 _TELL_EVERY_S: Final = 1.0
 _ROOM_BYTES: Final = 256 * 1024 * 1024  # that the index leaves free on the disk
 _MOST_FAILURES: Final = 3
+_LOCKED_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,10 @@ class IndexBuilder:
                 if _is_full(error):
                     return self._no_room()
                 reason, failures = "it could not be read", failures + 1
+                if "locked" in str(error).lower():  # by a backup program: no reason to throw it away
+                    reason = "another program holds it"
+                    run.wait(_LOCKED_S)
+                    continue
             except OSError as error:
                 return self._status(IndexState.UNAVAILABLE, f"The index cannot be written ({error.strerror}).")
             if run.should_stop():
@@ -135,7 +140,7 @@ class IndexBuilder:
             if not files.delete(self._side):
                 reason = "another program holds it"
                 break
-        return self._status(IndexState.UNAVAILABLE, f"The index was given up: {reason}.")
+        return self._status(IndexState.UNAVAILABLE, f"The index was given up: {reason}. Searches read the file itself.")
 
     @contextmanager
     def _opened(self) -> Iterator[Work]:

@@ -81,7 +81,8 @@ def connect(side: Path, *, create: bool = False) -> sqlite3.Connection | None:
         os.close(os.open(side, os.O_RDWR | os.O_CREAT, 0o600))
     elif not side.is_file():
         return None
-    connection = sqlite3.connect(side, timeout=2.0, isolation_level=None)
+    # Who looks waits for nobody: the file can be scanned.
+    connection = sqlite3.connect(side, timeout=2.0 if create else 0.1, isolation_level=None)
     try:
         if create:
             _prepare(connection)

@@ -145,7 +145,9 @@ def test_a_locked_side_file_is_no_error(queue: Path, cache: Path) -> None:
         other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
         other.execute("BEGIN EXCLUSIVE")
         assert found(queue, "needle", cache) == {(TASKS, 40)}
+        assert build(queue, cache).state is IndexState.UNAVAILABLE
         other.execute("ROLLBACK")
+    assert known(queue, cache, "needle") == {40}  # it was not thrown away
 
 
 def test_B5_another_file_in_its_place_is_another_index(queue: Path, cache: Path, tmp_path: Path) -> None:
