@@ -25,6 +25,7 @@ _OTHERS_SLOT = 0
 _OTHER_WORKERS = 1
 _EPOCH = datetime(1970, 1, 1)
 _LEAST_SHARE = 0.6
+_FINE = 4  # slots a bucket: they stand still while the buckets end now, so a bucket is a quarter off at most
 
 
 def trend_of(buckets: Sequence[int]) -> Trend:
@@ -85,8 +86,8 @@ class Tally:
 
     def __init__(self, window: timedelta, buckets: int, most: int = MAX_GROUPS) -> None:
         self.window = window
-        self._buckets = buckets
-        self._slot_s = max(1.0, window.total_seconds() / buckets)
+        self._slots = buckets * _FINE
+        self._slot_s = max(1.0, window.total_seconds() / self._slots)
         self._most = most
         self._groups: list[_Group | None] = [_Group(OTHERS, "")]
         self._by_signature: dict[str, int] = {}
@@ -146,7 +147,7 @@ class Tally:
             group.first_s = min(group.first_s or entry.time_s, entry.time_s)
             group.last_s = max(group.last_s, entry.time_s)
             group.slots[self._slot(entry.time_s)] += 1
-            if len(group.slots) > 4 * self._buckets:
+            if len(group.slots) > 2 * self._slots:
                 self._prune(group, now)
         if len(group.sample) < SAMPLE_IDS or task_id > group.sample[0]:
             insort(group.sample, task_id)
@@ -214,7 +215,8 @@ class Tally:
             workers[self._workers[worker][0]] += count
         self._prune(group, now)
         last = self._slot(seconds_of(now))
-        buckets = tuple(group.slots.get(slot, 0) for slot in range(last - self._buckets + 1, last + 1))
+        starts = range(last - self._slots + 1, last + 1, _FINE)
+        buckets = tuple(sum(group.slots.get(start + step, 0) for step in range(_FINE)) for start in starts)
         return FailureGroup(
             key=group_key(group.signature),
             signature=group.signature,
@@ -243,7 +245,7 @@ class Tally:
 
     def _prune(self, group: _Group, now: datetime) -> None:
         last = self._slot(seconds_of(now))
-        for slot in [each for each in group.slots if not last - self._buckets < each <= last + self._buckets]:
+        for slot in [each for each in group.slots if not last - self._slots < each <= last + self._slots]:
             del group.slots[slot]
 
 
