@@ -49,7 +49,7 @@ class Caution:
 
 def cautions(path: Path) -> tuple[Caution, ...]:
     """Return what to tell before opening a file; nothing where it does not exist, which opening tells itself."""
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where the folder may not be entered
         return ()
     found = [*_network(path), *_account(path)]
     if is_copy(path):
