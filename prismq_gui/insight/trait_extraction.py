@@ -35,6 +35,7 @@ class Family(Enum):
     """What a trait is read from; tasks where that cannot be read are left out of its counts."""
 
     TASK = "task"
+    FORM = "form"  # whether the payload is JSON
     PAYLOAD = "payload"
     COMPATIBILITY = "compatibility"
     WORKER = "worker"
@@ -76,6 +77,10 @@ def traits_of(task: SampledTask) -> tuple[set[TraitKey], set[Family]]:
         known.add(Family.TIME)
         found.add(TraitKey(Family.TIME, "hour (UTC)", f"{task.at.hour:02d}"))
         found.add(TraitKey(Family.TIME, "weekday (UTC)", _DAYS[task.at.weekday()]))
+    if task.payload is not None:
+        known.add(Family.FORM)
+        form = "JSON" if _read(task.payload) is not None else "not readable as JSON"
+        found.add(TraitKey(Family.FORM, "payload is", form))
     for family, raw in ((Family.PAYLOAD, task.payload), (Family.COMPATIBILITY, task.compatibility)):
         content = _read(raw)
         if content is not None:
@@ -87,8 +92,6 @@ def traits_of(task: SampledTask) -> tuple[set[TraitKey], set[Family]]:
 
 def _task_traits(task: SampledTask) -> Iterator[TraitKey]:
     yield TraitKey(Family.TASK, "payload size", size_class(task.payload_bytes))
-    if task.payload is not None:
-        yield TraitKey(Family.TASK, "payload is", "JSON" if _read(task.payload) is not None else "not readable as JSON")
     for name, value in (("priority", task.priority), ("attempts", task.attempts)):
         if isinstance(value, int):
             yield TraitKey(Family.TASK, name, str(value))
