@@ -138,8 +138,8 @@ def _lenient_json(connection: sqlite3.Connection) -> Iterator[None]:
     with closing(sqlite3.connect(":memory:")) as aside:
 
         def extract(document: object, json_path: object) -> str | int | float | None:
-            sql = "SELECT CASE WHEN json_valid(?1) THEN json_extract(?1, ?2) END"
-            found: str | int | float | None = aside.execute(sql, (document, json_path)).fetchone()[0]
+            sql = "SELECT CASE WHEN json_valid(?) THEN json_extract(?, ?) END"
+            found: str | int | float | None = aside.execute(sql, (document, document, json_path)).fetchone()[0]
             return found
 
         connection.create_function("json_extract", 2, extract, deterministic=True)
