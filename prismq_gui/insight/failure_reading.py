@@ -25,6 +25,7 @@ from prismq_gui.queue.timestamps import parse_utc
 STATUSES = ("failed", "dead_letter")
 MAX_TYPES = 2_000  # beyond, the table is walked instead: two seeks a type and look would cost more
 IDS_A_LOOK = 8_192
+LEAST_ROWS = 64  # a machine with too much to do would have it read row by row, and take all the longer
 MOST_ROWS = 512  # a statement: 3 ms, where each row is on a page of its own
 NAME_CHARACTERS = 200
 LOG_LINES_A_TASK = 20  # the newest; the start of the last attempt stands among them
@@ -85,11 +86,12 @@ class FailureStatements:
         """Return the newest failed tasks up to an id, and where to go on; None where that was the last of them."""
         if not pair.known:
             return self._table_down(pair, before)
-        asked = 0
+        asked = attempt = 0
 
         def read(size: int, expressions: str = self._row) -> list[Row]:
-            nonlocal asked
-            asked = min(size, most)
+            nonlocal asked, attempt
+            asked = min(max(size, 1 if attempt else LEAST_ROWS), most)
+            attempt += 1
             return self._rows(expressions, pair, "id <= ? ORDER BY id DESC LIMIT ?", (before, asked))
 
         try:
