@@ -45,6 +45,8 @@ GUIDE = ROOT / "docs" / "queue" / "guide.md"
 FLAGS = doctest.ELLIPSIS
 PRINTED = re.compile(r"^\s*print\(.*\)  # (.+)$", re.MULTILINE)
 FILE_NAME = re.compile(r"# ([a-z_]+\.py)\n")
+# A call up to a remark after two spaces, a pipe, a redirection or a line's continuation; what is quoted belongs to it.
+CALL = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|(?!  |[|&;><\\])[^'"])*""")
 LINK = re.compile(r"(?<!\\)\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")
 OUR_FILE = re.compile(r"`((?:tests|prismq_gui|benchmarks|docs)/[\w/.-]+\.(?:py|md))`")
 
@@ -70,6 +72,7 @@ def blocks(path: Path) -> Iterator[Block]:
     inside: list[str] | None = None
     language, first = "", 0
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        assert not re.match(r" +```", line), f"{told(path)}:{number}: a block that is set in, and so is not run"
         fence = re.match(r"```(\w*)", line)
         if fence and inside is None:
             inside, language, first = [], fence.group(1), number + 1
@@ -101,7 +104,8 @@ def commands(path: Path) -> Iterator[list[str]]:
     """Return the calls of our program in a page: lines of its blocks and indented lines that begin with its name."""
     text = path.read_text(encoding="utf-8")
     for line in re.findall(r"^ *prismq-gui (.+)$", text, re.MULTILINE):
-        words = shlex.split(re.split(r"  +|[|><\\]", line)[0], comments=True)
+        call = CALL.match(line)
+        words = shlex.split(call.group() if call else "", comments=True)
         if words and words[0] in VERBS:
             yield words
 
@@ -193,6 +197,7 @@ WRONG = {
     "a program that prints what is not shown": "```python\nprint(1)\n```\n",
     "a program that warns": "```python\nimport warnings\nwarnings.warn('old', DeprecationWarning)\n```\n",
     "an example in a block that is not run": "```text\n>>> 1\n1\n```\n",
+    "an example in a block that is set in": "- item\n\n  ```python\n  >>> 1\n  2\n  ```\n",
     "a file that is no Python": "```python\n# odd.py\ndef\n```\n",
     "a database that stays open": "```python\nfrom prismq_gui.queue import QueueDatabase\n"
     "keep = [QueueDatabase('queue.db')]\nkeep[0].get_connection()\n"
@@ -267,7 +272,7 @@ def test_each_call_of_the_program_is_one_that_it_takes(path: Path, capsys: pytes
     refused = []
     for words in commands(path):
         try:
-            make_parser(words[0], load(words[0])).parse_intermixed_args(words[1:])
+            make_parser(words[0], load(words[0])).parse(words[1:])
         except SystemExit:
             refused.append((words, capsys.readouterr().err))
     assert refused == []
@@ -279,9 +284,16 @@ def test_the_check_of_links_sees_what_is_wrong(tmp_path: Path) -> None:
     assert anchors(page) == {"one-two-x", "one-two-x-1"}
     assert LINK.findall('a [b](c.md#d "e") ![f](<g.png>) \\](h)') == ["c.md#d", "g.png"]
     page.write_text(
-        '    prismq-gui list --json | head\n    prismq-gui stats --db "a b.db"   the figures\n', encoding="utf-8"
+        '    prismq-gui list --json | head\n    prismq-gui stats --db "a  b.db"   the figures\n'
+        """    prismq-gui list 'age>2h "a|b"  c' -- '-x' > list.txt\n    prismq-gui doctor --fast || echo it's\n""",
+        encoding="utf-8",
     )
-    assert list(commands(page)) == [["list", "--json"], ["stats", "--db", "a b.db"]]
+    assert list(commands(page)) == [
+        ["list", "--json"],
+        ["stats", "--db", "a  b.db"],
+        ["list", 'age>2h "a|b"  c', "--", "-x"],
+        ["doctor", "--fast"],
+    ]
 
 
 # --- the reference ------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 
@@ -76,6 +76,37 @@ CHANGING: Final = frozenset({"enqueue", "retry", "cancel", "vacuum", "backup"})
 _KINDS: Final = {ProblemKind.BUSY: Exit.BUSY, ProblemKind.LOCKED: Exit.BUSY, ProblemKind.INTERRUPTED: Exit.INTERRUPTED}
 
 
+_AS_IT_STANDS: Final = "\0"
+"""Stands before a word that begins with a minus and is no option; no argument of a process can hold it."""
+
+
+class VerbParser(argparse.ArgumentParser):
+    """The parser of a verb: options may stand between words, and behind ``--`` every word is taken as it stands.
+
+    argparse alone drops a ``--`` that no word precedes when options may stand anywhere, and what follows is an option.
+    """
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return what the arguments say; ends the program where they are wrong."""
+        words = list(arguments)
+        at = words.index("--") if "--" in words else len(words)
+        behind = (_AS_IT_STANDS + word if word.startswith("-") else word for word in words[at + 1 :])
+        options = self.parse_intermixed_args([*words[:at], *behind])
+        for name, value in vars(options).items():
+            setattr(options, name, _unmarked(value))
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Tell what is wrong on stderr and end the program with code 2."""
+        super().error(message.replace(repr(_AS_IT_STANDS)[1:-1], "").replace(_AS_IT_STANDS, ""))
+
+
+def _unmarked(value: object) -> object:
+    if isinstance(value, list):
+        return [_unmarked(each) for each in value]
+    return value.removeprefix(_AS_IT_STANDS) if isinstance(value, str) else value
+
+
 def load(verb: str) -> Command:
     """Import a verb's module and return the verb."""
     module = importlib.import_module(f"prismq_gui.commands.{VERBS[verb][0]}")
@@ -83,9 +114,9 @@ def load(verb: str) -> Command:
     return command
 
 
-def make_parser(verb: str, command: Command) -> argparse.ArgumentParser:
+def make_parser(verb: str, command: Command) -> VerbParser:
     """Return the parser of a verb."""
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog=f"prismq-gui {verb}", description=command.description, allow_abbrev=False, epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -98,7 +129,7 @@ def run_verb(verb: str, arguments: Sequence[str]) -> int:
     """Run a verb and return its exit code; every error is told on stderr."""
     command = load(verb)
     parser = make_parser(verb, command)
-    options = parser.parse_intermixed_args(list(arguments))
+    options = parser.parse(arguments)
     try:
         return command.run(options)
     except UsageError as error:

@@ -33,9 +33,24 @@ def test_list_takes_a_filter(call: Call, arguments: list[str], ids: list[int]) -
     assert done.code == (0 if ids else 4)
 
 
-def test_a_filter_may_begin_with_a_minus(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "--db", str(queue), "--limit", "1", "--json", "--", "-status:waiting -status:done"]) == 0
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "--", "-status:waiting -status:done"],
+        ["--json", "--", "-status:waiting", "-status:done"],
+        ["-status:waiting -status:done", "--json"],
+        ["not status:waiting", "--json", "--", "-status:done"],
+    ],
+)
+def test_a_filter_may_begin_with_a_minus(queue: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main(["list", "--db", str(queue), "--limit", "1", *words]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == 7
+
+
+def test_what_stands_behind_two_minus_signs_is_told_as_it_was_written(call: Call) -> None:
+    done = call("completion", "--", "-x")
+    assert done.code == 2
+    assert "'-x'" in done.err
 
 
 @pytest.mark.parametrize("verb", ["list", "logs", "retry", "cancel"])
