@@ -117,8 +117,10 @@ def _share(meta: dict[str, object], kind: SearchKind) -> float:
 def drop(queue: Path, folder: Path) -> bool:
     """Delete the index of a queue file; False where another window holds it, which deletes it when it sees that."""
     side = files.index_path(queue, folder)
-    if not side.parent.is_dir():
-        return True
+    return _drop(side) if side.parent.is_dir() else True
+
+
+def _drop(side: Path) -> bool:
     mark = files.drop_mark(side)
     with suppress(OSError):
         mark.touch(mode=0o600)
@@ -129,6 +131,19 @@ def drop(queue: Path, folder: Path) -> bool:
         for end in ("-lock", "-line"):
             side.with_name(side.name + end).unlink(missing_ok=True)
     return True
+
+
+def drop_all(folder: Path) -> bool:
+    """Delete the indexes of all queue files; False where another window holds one, which deletes it then."""
+    gone = True
+    for side in sorted((folder / files.FOLDER).glob("*.db")):
+        gone = _drop(side) and gone
+    return gone
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return how much room all indexes take on the disk."""
+    return sum(files.size_bytes(side) for side in (folder / files.FOLDER).glob("*.db"))
 
 
 def parts_of(text: str) -> list[str]:
