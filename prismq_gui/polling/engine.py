@@ -27,6 +27,7 @@ from prismq_gui.polling.messages import (
 )
 from prismq_gui.polling.poller import Opened, Opening, Poller
 from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
+from prismq_gui.polling.search_desk import SearchDesk
 from prismq_gui.polling.threads import WorkerThread
 
 END_S = 1.0
@@ -77,6 +78,7 @@ class Engine(QObject):
         self._poller = Poller(self._latest, breath)
         self._feed = Feed(self._latest, render, breath)
         self._runner = Runner()
+        self.search = SearchDesk(breath, self)
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
@@ -143,6 +145,7 @@ class Engine(QObject):
         self._poller.interrupt()
         self._feed.interrupt()
         self._feed_closed.emit()
+        self.search.close_file()
 
     def set_paused(self, paused: bool) -> None:
         """Stop to look at the file, or look again; rows that are scrolled to are read all the same."""
@@ -156,6 +159,7 @@ class Engine(QObject):
         self._generation = 1
         # The feed hears of the file before the models ask it anything about it.
         self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
+        self.search.open_file(self._request.path)
         self.opened.emit(opened.facts)
 
     def _on_poller_link(self, link: Link) -> None:
@@ -242,11 +246,13 @@ class Engine(QObject):
         self._latest.opening += 1
         self.stop_operation()
         self.blockSignals(True)
+        self.search.ask_to_end()
         for thread in self._threads:
             thread.ask_to_end()
         deadline = time.monotonic() + END_S
         for thread in self._threads:
             thread.end(deadline)
+        self.search.end(deadline)
 
 
 def _refused(what: str, subject: str, advice: str) -> Problem:
