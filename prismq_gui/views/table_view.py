@@ -67,10 +67,10 @@ class BigTableView(QTableView):
     layout_edited = Signal()
     visible_rows_changed = Signal(int, int)  # first and last row in view
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None, delegate: type[RowDelegate] = RowDelegate) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._delegate = RowDelegate(theme, self)
+        self._delegate = delegate(theme, self)
         self._hover_row = -1
         self._held = False
         self._current_id: object = None
