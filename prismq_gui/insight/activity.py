@@ -17,7 +17,7 @@ from prismq_gui.insight.messages import Cell, TaskRow
 from prismq_gui.insight.names import shown
 from prismq_gui.insight.problems import ProblemError, ProblemKind
 from prismq_gui.insight.rows import task_rows
-from prismq_gui.insight.timeline_building import SLACK
+from prismq_gui.insight.timeline_draft import SLACK
 from prismq_gui.insight.timeline_records import Outcome, Source
 from prismq_gui.insight.walking import Pace
 from prismq_gui.queue import metrics

@@ -10,10 +10,23 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
+from prismq_gui.insight.claim_keys import (
+    Candidate,
+    Key,
+    Level,
+    LevelText,
+    Reversed,
+    bound,
+    by_due,
+    candidate,
+    is_on,
+    level_of,
+    level_order,
+)
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.explanations import Offer
 from prismq_gui.insight.messages import Cell
@@ -33,49 +46,6 @@ FIRST_LISTED, MOST_LISTED = 64, 2_048  # entries a statement: 5 ms
 ROWS_AT_FIRST = 512
 MOST_ROWS = 4_096  # index entries a statement: 5 ms, 20 for a worker, whose tasks' rows must be read
 _DOING = "look at the line"
-
-
-@dataclass(frozen=True, slots=True)
-class LevelText:
-    """A priority that is text, by its bytes: it need not be UTF-8."""
-
-    raw: bytes
-
-
-Level: TypeAlias = "int | float | bytes | LevelText"
-"""A priority; the column takes any type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What decides about a task's place: its priority, when it is due as text, its id."""
-
-    level: Level
-    due: bytes
-    task_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A task that a claim would come to."""
-
-    key: Key
-    used_up: bool
-    given_back: bool = False
-
-
-def level_of(kind: Cell, value: Cell, raw: Cell) -> Level | None:
-    """Return a priority as it was read: its type, its value, its bytes. None for NULL."""
-    if kind == "text" and isinstance(raw, bytes):
-        return LevelText(raw)
-    return None if isinstance(value, str) else value
-
-
-def level_order(level: Level) -> tuple[int, Any]:
-    """Return what sorts priorities as the file's index does: numbers, texts, blobs."""
-    if isinstance(level, LevelText):
-        return 1, level.raw
-    return (2, level) if isinstance(level, bytes) else (0, level)
 
 
 class ClaimView:
@@ -178,7 +148,7 @@ class ClaimView:
         while level is not None:
             yield level
             sql = claim_reading.next_level(as_text=isinstance(level, LevelText))
-            level = level_of(*self.ask(sql, {"level": _bound(level)})[0])
+            level = level_of(*self.ask(sql, {"level": bound(level)})[0])
 
     def given_back(self) -> list[Candidate]:
         """Return what is held on leases that are over and would be in line, in no order."""
@@ -207,7 +177,7 @@ class ClaimView:
         for stream in claim_reading.streams(level, self.bounds, earliest, latest):
             yield from self._count_stream(stream, extra, side)
         if self.rescued:
-            yield 0, sum(1 for each in self.given_back() if each.key.level == level and _is_on(side, each.key, key))
+            yield 0, sum(1 for each in self.given_back() if each.key.level == level and is_on(side, each.key, key))
 
     def _count_stream(self, stream: Stream, extra: dict[str, Cell], side: str) -> Iterator[tuple[int, int]]:
         as_text = isinstance(stream.level, LevelText)
@@ -244,7 +214,7 @@ class ClaimView:
         sources = [
             self._listed(stream, down=down) for level in levels for stream in claim_reading.streams(level, self.bounds)
         ]
-        back = sorted((each for each in self.given_back() if each.key.level in levels), key=_by_due, reverse=down)
+        back = sorted((each for each in self.given_back() if each.key.level in levels), key=by_due, reverse=down)
         sources.append(iter(back))
         heads: list[tuple[Any, int, Candidate]] = []
         for number, source in enumerate(sources):
@@ -280,7 +250,7 @@ def _walked(stream: Stream, read: Callable[..., tuple[Found, _End]], *, down: bo
     until = stream.low if down else stream.high
     ties = after != MAX_ID or down
     while True:
-        span: dict[str, Cell] = {"level": _bound(stream.level), "from": at, "after": after, "until": until}
+        span: dict[str, Cell] = {"level": bound(stream.level), "from": at, "after": after, "until": until}
         found, end = read(span, ties=ties)
         yield found
         if end is not None:
@@ -291,45 +261,11 @@ def _walked(stream: Stream, read: Callable[..., tuple[Found, _End]], *, down: bo
             return
 
 
-def candidate(row: Row, *, given_back: bool = False) -> Candidate | None:
-    """Return the task of a row, None where its priority is NULL or its id no number."""
-    task_id, due, _written, used_up, kind, value, raw = row[:7]
-    level = level_of(kind, value, raw)
-    if level is None or not isinstance(task_id, int):
-        return None
-    return Candidate(Key(level, due if isinstance(due, bytes) else b"", task_id), bool(used_up), given_back)
-
-
 def _offered(offer: Offer | None) -> dict[str, Cell]:
     if offer is None:
         return {}
     types: dict[str, Cell] = {"types": json.dumps(list(offer.types))} if offer.types else {}
     return {"capabilities": offer.capabilities_json, **types}
-
-
-def _bound(level: object) -> Cell:
-    return level.raw if isinstance(level, LevelText) else level  # type: ignore[return-value]
-
-
-def _by_due(found: Candidate) -> tuple[bytes, int]:
-    return found.key.due, found.key.task_id
-
-
-class _Reversed:
-    """A key that sorts the other way round."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: tuple[bytes, int]) -> None:
-        self.value = value
-
-    def __lt__(self, other: _Reversed) -> bool:
-        return other.value < self.value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Reversed) and self.value == other.value
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def _push(
@@ -340,13 +276,6 @@ def _push(
         if found is None:
             yield None
             continue
-        key = _by_due(found)
-        heapq.heappush(heads, (_Reversed(key) if down else key, number, found))
+        key = by_due(found)
+        heapq.heappush(heads, (Reversed(key) if down else key, number, found))
         return
-
-
-def _is_on(side: str, one: Key, other: Key | None) -> bool:
-    if not side or other is None:
-        return True
-    first, second = (one.due, one.task_id), (other.due, other.task_id)
-    return first < second if side == "<" else first > second

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from prismq_gui.insight import explain_words as words
-from prismq_gui.insight.claim_view import ClaimView, Key, candidate, level_of
+from prismq_gui.insight.claim_keys import Key, candidate, level_of
+from prismq_gui.insight.claim_view import ClaimView
 from prismq_gui.insight.connection import decode_text
 from prismq_gui.insight.explanations import DueTime, Explanation, Line, Offer, Upcoming, Verdict, WorkerMatch
 from prismq_gui.insight.line import line_steps, line_within

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prismq_gui.insight.claim_view import ClaimView, Key, Level, level_order
+from prismq_gui.insight.claim_keys import Key, Level, level_order
+from prismq_gui.insight.claim_view import ClaimView
 from prismq_gui.insight.explanations import Line
 from prismq_gui.queue import claim_sql
 from prismq_gui.queue.claim_sql import Strategy

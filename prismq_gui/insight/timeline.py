@@ -17,7 +17,8 @@ from prismq_gui.insight.names import shown
 from prismq_gui.insight.problems import ProblemError, ProblemKind
 from prismq_gui.insight.rows import task_rows
 from prismq_gui.insight.states import state_sentence
-from prismq_gui.insight.timeline_building import SLACK, Builder
+from prismq_gui.insight.timeline_building import Builder
+from prismq_gui.insight.timeline_draft import SLACK
 from prismq_gui.insight.timeline_records import (
     Attempt,
     Event,

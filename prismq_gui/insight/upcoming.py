@@ -13,7 +13,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from prismq_gui.insight.claim_view import Candidate, ClaimView, LevelText, candidate
+from prismq_gui.insight.claim_keys import Candidate, LevelText, candidate
+from prismq_gui.insight.claim_view import ClaimView
 from prismq_gui.insight.explanations import NextTasks, Offer, Upcoming
 from prismq_gui.insight.line import total_weight
 from prismq_gui.insight.reader import QueueReader
