@@ -18,6 +18,7 @@ from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
 from prismq_gui.polling.latest import Latest
 from prismq_gui.polling.messages import (
+    Cautioned,
     Link,
     OpenRequest,
     Query,
@@ -42,6 +43,7 @@ class Engine(QObject):
     snapshot = Signal(object)
     link = Signal(object)
     opened = Signal(object)
+    cautioned = Signal(object)  # Cautioned
     ids_appended = Signal(object)
     ids_patched = Signal(object)
     rows_loaded = Signal(object)
@@ -100,6 +102,7 @@ class Engine(QObject):
         poller.opened.connect(self._on_poller_opened)
         poller.link.connect(self._on_poller_link)
         poller.snapshot.connect(self._on_poller_snapshot)
+        poller.cautioned.connect(self._on_poller_cautioned)
 
     def _connect_feed(self) -> None:
         feed = self._feed
@@ -161,6 +164,10 @@ class Engine(QObject):
         self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
         self.search.open_file(self._request.path)
         self.opened.emit(opened.facts)
+
+    def _on_poller_cautioned(self, asked: Cautioned) -> None:
+        if asked.number == self._latest.opening:
+            self.cautioned.emit(asked)
 
     def _on_poller_link(self, link: Link) -> None:
         self.link.emit(link)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from prismq_gui.insight.before_opening import Caution
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import FileFacts, IdSpan, StatusCount, WorkerRow
 from prismq_gui.insight.problems import Problem
@@ -27,6 +28,16 @@ class OpenRequest:
 
     path: Path
     read_only: bool = False
+    confirmed: bool = False  # the person knows the cautions and wants it all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Cautioned:
+    """A file was not opened yet: the person must be asked first. ``number`` tells the wish to open it."""
+
+    number: int
+    request: OpenRequest
+    cautions: tuple[Caution, ...]
 
 
 class LinkState(Enum):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QTimer, Signal, Slot
 
+from prismq_gui.insight.before_opening import cautions
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.messages import Change, FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
@@ -17,7 +18,7 @@ from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.budget import MIN_INTERVAL_S, rest_s
 from prismq_gui.polling.figures import Figures
 from prismq_gui.polling.latest import Latest
-from prismq_gui.polling.messages import Link, LinkState, OpenRequest, Snapshot
+from prismq_gui.polling.messages import Cautioned, Link, LinkState, OpenRequest, Snapshot
 from prismq_gui.polling.threads import Worker, guarded
 
 RETRY_S = 1.0
@@ -51,6 +52,7 @@ class Poller(Worker):
     opened = Signal(object)
     link = Signal(object)
     snapshot = Signal(object)
+    cautioned = Signal(object)  # Cautioned
 
     def __init__(self, latest: Latest, breath: Breath) -> None:
         super().__init__()
@@ -98,6 +100,13 @@ class Poller(Worker):
         self._opening = opening
         self._epoch += 1
         self._tell(LinkState.OPENING)
+        # Here, not in the window's thread: a path on a dead share answers after many seconds.
+        found = () if opening.request.confirmed else cautions(opening.request.path)
+        if any(each.must_confirm for each in found):
+            self._opening = None
+            if opening.number == self._latest.opening:
+                self.cautioned.emit(Cautioned(opening.number, opening.request, found))
+            return
         self._open()
 
     @Slot()
