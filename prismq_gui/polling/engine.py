@@ -17,6 +17,7 @@ from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
 from prismq_gui.polling.latest import Latest
+from prismq_gui.polling.looking import LookDesk
 from prismq_gui.polling.messages import (
     Cautioned,
     Link,
@@ -81,6 +82,7 @@ class Engine(QObject):
         self._feed = Feed(self._latest, render, breath)
         self._runner = Runner()
         self.search = SearchDesk(breath, self)
+        self.looks = LookDesk(breath, self)
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
@@ -149,9 +151,11 @@ class Engine(QObject):
         self._feed.interrupt()
         self._feed_closed.emit()
         self.search.close_file()
+        self.looks.close_file()
 
     def set_paused(self, paused: bool) -> None:
         """Stop to look at the file, or look again; rows that are scrolled to are read all the same."""
+        self.looks.paused = paused
         self._pause_wanted.emit(paused)
 
     def _on_poller_opened(self, opened: Opened) -> None:
@@ -163,6 +167,7 @@ class Engine(QObject):
         # The feed hears of the file before the models ask it anything about it.
         self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
         self.search.open_file(self._request.path)
+        self.looks.open_file(self._request.path)
         self.opened.emit(opened.facts)
 
     def _on_poller_cautioned(self, asked: Cautioned) -> None:
@@ -254,12 +259,14 @@ class Engine(QObject):
         self.stop_operation()
         self.blockSignals(True)
         self.search.ask_to_end()
+        self.looks.ask_to_end()
         for thread in self._threads:
             thread.ask_to_end()
         deadline = time.monotonic() + END_S
         for thread in self._threads:
             thread.end(deadline)
         self.search.end(deadline)
+        self.looks.end(deadline)
 
 
 def _refused(what: str, subject: str, advice: str) -> Problem:

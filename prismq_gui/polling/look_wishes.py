@@ -1,0 +1,172 @@
+"""What the window asks about in depth: one task's story, what comes next, what workers did of late.
+
+Owns the wishes, their answers, and how each is read step by step. Must not know threads: whoever carries a wish out
+takes one step after another and may stop after any.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Protocol
+
+from prismq_gui.insight.activity import read_activity
+from prismq_gui.insight.explain import explain, line_of, with_lines
+from prismq_gui.insight.explanations import Explanation, NextTasks
+from prismq_gui.insight.lanes import DEFAULT_WINDOW, Lanes, read_lanes
+from prismq_gui.insight.matching import offer_of
+from prismq_gui.insight.reader import QueueReader
+from prismq_gui.insight.timeline import Timeline, read_timeline
+from prismq_gui.insight.upcoming import LIMIT, next_tasks
+from prismq_gui.insight.worker_facts import RATE_WINDOW, AllWorkers, read_worker_facts
+from prismq_gui.queue.claim_sql import Strategy
+from prismq_gui.queue.timestamps import now_utc
+
+IsOver = Callable[[], bool]
+TELL_EVERY_S = 0.1
+
+
+class LookKind(Enum):
+    """What is looked at; the newest wish of a kind replaces the one before."""
+
+    TASK = "task"
+    NEXT = "next"
+    WORK = "work"
+
+
+class Wish(Protocol):
+    """Something to be read."""
+
+    @property
+    def kind(self) -> LookKind:
+        """Which wishes it replaces."""
+
+    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[object]:
+        """Read, and yield what is known so far after each stretch; the last one is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStory:
+    """Why a task is not running and what became of its attempts; both None where the task is gone.
+
+    ``counting``: its place in line is not known to the end yet. ``now`` is the moment it is told for, naive UTC.
+    """
+
+    task_id: int
+    now: datetime
+    explanation: Explanation | None
+    timeline: Timeline | None
+    counting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWish:
+    """Tell a task's story. ``again``: it is told already, so steps on the way are not."""
+
+    task_id: int
+    again: bool = False
+
+    @property
+    def kind(self) -> LookKind:
+        """A task."""
+        return LookKind.TASK
+
+    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[TaskStory | None]:
+        """Yield the story, then again as its place in line is counted; None for a step that tells nothing."""
+        now = now_utc()
+        timeline = reader.ask(lambda connection, layout: read_timeline(connection, layout, self.task_id, now))
+        if is_over():
+            return
+        found = explain(reader, self.task_id, now)
+        if found is None:
+            yield TaskStory(self.task_id, now, None, None)
+            return
+        counting = any(not line.counted for line in found.lines)
+        if not counting or not self.again:
+            yield TaskStory(self.task_id, now, found, timeline, counting)
+        told_at = time.monotonic()
+        for place, first in enumerate(found.lines):
+            if first.counted:
+                continue
+            for line in line_of(reader, self.task_id, first.strategy, now):
+                yield None
+                if line.ahead < found.lines[place].ahead and not line.counted:
+                    continue  # it begins anew, and has not come as far yet
+                found = with_lines(found, (*found.lines[:place], line, *found.lines[place + 1 :]), now)
+                if not self.again and time.monotonic() - told_at >= TELL_EVERY_S:
+                    told_at = time.monotonic()
+                    yield TaskStory(self.task_id, now, found, timeline, counting=True)
+        if counting:
+            yield TaskStory(self.task_id, now, found, timeline)
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming50:
+    """What comes next. ``tasks`` is None while it is looked for; ``looked_at`` counts what was looked at till then."""
+
+    tasks: NextTasks | None
+    now: datetime
+    looked_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NextWish:
+    """Tell what a worker would take; '' is any that would take everything. ``types`` it takes (none named: all)."""
+
+    worker: str = ""
+    strategy: Strategy = Strategy.PRIORITY
+    types: tuple[str, ...] = ()
+    seed: int = 0
+    limit: int = LIMIT
+
+    @property
+    def kind(self) -> LookKind:
+        """What comes next."""
+        return LookKind.NEXT
+
+    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[Upcoming50]:
+        """Yield the one answer; the reading itself asks after each statement whether it is over."""
+        now = now_utc()
+        offer = offer_of(reader, self.worker, self.types) if self.worker else None
+        yield Upcoming50(None, now)
+        found = next_tasks(reader, offer, self.strategy, limit=self.limit, now=now, seed=self.seed, should_stop=is_over)
+        yield Upcoming50(found, now)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentWork:
+    """The workers' facts and lanes, and what it cost to read them, in seconds."""
+
+    facts: AllWorkers
+    lanes: Lanes
+    cost_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkWish:
+    """Tell what workers did within a window that ends now."""
+
+    window: timedelta = DEFAULT_WINDOW
+
+    @property
+    def kind(self) -> LookKind:
+        """What workers did."""
+        return LookKind.WORK
+
+    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[RecentWork | None]:
+        """Yield nothing after each part, then the whole."""
+        started, now = time.monotonic(), now_utc()
+        longest = max(RATE_WINDOW, self.window)
+        activity = reader.ask(lambda connection, layout: read_activity(connection, layout, now, longest))
+        yield None
+        if is_over():
+            return
+        hour = reader.ask(lambda connection, layout: read_worker_facts(connection, layout, now, activity=activity))
+        yield None
+        lanes = reader.ask(
+            lambda connection, layout: read_lanes(connection, layout, now, self.window, activity=activity)
+        )
+        yield RecentWork(hour, lanes, time.monotonic() - started)
