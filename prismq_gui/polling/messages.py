@@ -11,15 +11,9 @@ from pathlib import Path
 
 from prismq_gui.insight.before_opening import Caution
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
+from prismq_gui.insight.language_fields import Table as Table  # noqa: PLC0414 - the one definition, handed on
 from prismq_gui.insight.messages import FileFacts, IdSpan, StatusCount, WorkerRow
 from prismq_gui.insight.problems import Problem
-
-
-class Table(Enum):
-    """Which big table a feed serves."""
-
-    TASKS = "tasks"
-    LOGS = "logs"
 
 
 @dataclass(frozen=True, slots=True)

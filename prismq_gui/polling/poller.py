@@ -17,6 +17,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.budget import MIN_INTERVAL_S, rest_s
 from prismq_gui.polling.figures import Figures
+from prismq_gui.polling.known import Known, read_known_values
 from prismq_gui.polling.latest import Latest
 from prismq_gui.polling.messages import Cautioned, Link, LinkState, OpenRequest, Snapshot
 from prismq_gui.polling.threads import Worker, guarded
@@ -47,12 +48,13 @@ class Opened:
 
 
 class Poller(Worker):
-    """Lives in the poll thread. ``opened`` carries Opened, ``link`` Link, ``snapshot`` Snapshot."""
+    """Lives in the poll thread. ``opened`` carries Opened, ``link`` Link, ``snapshot`` Snapshot, ``known`` Known."""
 
     opened = Signal(object)
     link = Signal(object)
     snapshot = Signal(object)
     cautioned = Signal(object)  # Cautioned
+    known = Signal(object)
 
     def __init__(self, latest: Latest, breath: Breath) -> None:
         super().__init__()
@@ -69,6 +71,7 @@ class Poller(Worker):
         self._last_link: Link | None = None
         self._last_snapshot: Snapshot | None = None
         self._figures = Figures()
+        self._known_of: tuple[int, int] | None = None  # epoch and data generation of the values last told
 
     # -- from outside
 
@@ -136,6 +139,22 @@ class Poller(Worker):
         if self._opening is not None:
             self._figures.forgive()
             self._poll()
+
+    @Slot()
+    @guarded
+    def read_known(self) -> None:
+        """Tell which values occur in the file, for a filter that is being typed; not again before it changes."""
+        if self._reader is None or self._is_void():
+            return
+        snapshot = self._figures.snapshot(self._epoch)
+        if self._known_of == (self._epoch, snapshot.data_generation):
+            return
+        try:
+            values = read_known_values(self._reader, snapshot)
+        except ProblemError:
+            return  # without them only names are offered; what ails the file, the next look at it tells
+        self._known_of = (self._epoch, snapshot.data_generation)
+        self.known.emit(Known(self._epoch, values))
 
     @Slot()
     @guarded
