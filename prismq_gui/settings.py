@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -90,6 +90,8 @@ class Settings:
     last_read_only: bool = False
     page: str = "tasks"
     paused: bool = False
+    search_index: bool = False  # a second place for what tasks carry, and room on the disk: only where it is asked for
+    told_sqlite: str = ""  # the version of SQLite whose known fault was told
     window_geometry: str = ""
     window_state: str = ""
     layouts: tuple[NamedLayout, ...] = ()
@@ -125,6 +127,25 @@ class Settings:
     def without_recent(self) -> Settings:
         """Return settings that have forgotten which files were open."""
         return replace(self, recent_files=(), last_file="", last_read_only=False)
+
+
+def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
+    """Return what to write where another window may have written since: its values, but for what changed here.
+
+    Args:
+        kept: As they stand in the file.
+        before: As this window knew them.
+        now: As this window wants them.
+    """
+    changed = {
+        each.name: getattr(now, each.name)
+        for each in fields(Settings)
+        if getattr(now, each.name) != getattr(before, each.name)
+    }
+    if now.recent_files and "recent_files" in changed:  # both windows opened files; an emptied list was asked for
+        new = tuple(path for path in now.recent_files if path not in before.recent_files or path == now.last_file)
+        changed["recent_files"] = tuple(dict.fromkeys((*new, *kept.recent_files)))[:MAX_RECENT]
+    return replace(kept, **changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +231,8 @@ _settings = _record(
         "last_read_only": _flag,
         "page": _text,
         "paused": _flag,
+        "search_index": _flag,
+        "told_sqlite": _text,
         "window_geometry": _text,
         "window_state": _text,
         "layouts": _list(_record(NamedLayout, {"page": _text, "layout": _layout})),

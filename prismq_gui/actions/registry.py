@@ -75,6 +75,8 @@ _FILE = (
            short="Open"),
     Action("open_read_only", "Open rea&d-only…", "Open a queue file that this window never writes", (Place.FILE,),
            "lock", ("Ctrl+Shift+O",)),
+    Action("open_in_new_window", "Open in &new window…", "Open a queue file beside this one, in a window of its own",
+           (Place.FILE,), "folder-open", ("Ctrl+Shift+N",)),
     Action("clear_recent", "&Clear this list", "Forget which files were open", (Place.RECENT,), "eraser",
            enabled=needs_recent, starts_section=True),
     Action("close_file", "&Close file", "Close the file and show the start page", (Place.FILE,), "x", ("Ctrl+W",),
@@ -91,7 +93,7 @@ _EDIT = (
            enabled=needs_rows),
     Action("find", "&Find", "Go to the search line", (Place.EDIT,), "search", ("Ctrl+F",), enabled=needs_file,
            starts_section=True),
-    Action("clear_filter", "Clear the f&ilter", "Show all rows again", (Place.EDIT,), "filter", ("Ctrl+Shift+F",),
+    Action("clear_filter", "Clear the f&ilter", "Show all rows again", (Place.EDIT,), "filter", ("Ctrl+Shift+L",),
            enabled=needs_file),
 )  # fmt: skip
 
@@ -121,6 +123,8 @@ _VIEW = (
            checkable=True, enabled=needs_file),
     Action("show_logs", "&Logs", "Show the log lines of all tasks", (Place.VIEW,), "scroll-text", ("Ctrl+3",),
            group="page", checkable=True, enabled=needs_file),
+    Action("show_search", "&Search everything", "Search all tasks and all log lines", (Place.VIEW,), "search",
+           ("Ctrl+Shift+F",), group="page", checkable=True, enabled=needs_file),
     Action("refresh", "&Refresh", "Read everything anew now", (Place.VIEW, Place.TOP_BAR), "refresh-cw", ("F5",),
            enabled=needs_chosen_file, starts_section=True, short="Refresh"),
     Action("set_paused", "&Pause", "Stop to look at the file until you go on", (Place.VIEW,), "pause", ("Ctrl+P",),

@@ -46,7 +46,8 @@ _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 class MatchText(str):
     """A cell's text in which a part is to be marked: ``length`` characters from ``start``; none where that is 0."""
 
-    __slots__ = ("length", "start")
+    start: int
+    length: int
 
     def __new__(cls, text: str, start: int = 0, length: int = 0) -> MatchText:
         """Make a text with a mark."""

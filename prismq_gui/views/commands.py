@@ -57,6 +57,15 @@ class Commands(QObject):
         dialog.fileSelected.connect(lambda name: self._window.open_path(Path(name), read_only=read_only))
         dialog.open()
 
+    def open_in_new_window(self) -> None:
+        """Ask for a file and open it in a window of its own; this one stays as it is."""
+        path = self._window.session.path
+        dialog = QFileDialog(self._window, "Open a queue file in a new window", str(path.parent) if path else "", FILE_FILTER)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._window.new_window_requested.emit(Path(name)))
+        dialog.open()
+
     def clear_recent(self) -> None:
         """Forget which files were open."""
         self._window.clear_recent()
@@ -96,6 +105,8 @@ class Commands(QObject):
         """Go to the search line of the page; workers have none."""
         if self._window.page == "logs":
             self._window.logs_page.filter_bar.focus_search()
+        elif self._window.page == "search":
+            self._window.search_page.focus_search()
         else:
             self._window.show_page("tasks")
             self._window.tasks_page.filter_bar.focus_search()
@@ -166,9 +177,16 @@ class Commands(QObject):
         """Show the log lines."""
         self._window.show_page("logs")
 
+    def show_search(self, _checked: bool = True) -> None:
+        """Search everything."""
+        self._window.show_page("search")
+        self._window.search_page.focus_search()
+
     def refresh(self) -> None:
         """Read everything anew."""
         self._window.session.refresh()
+        if self._window.page == "search":
+            self._window.search_page.search_again()
 
     def set_paused(self, paused: bool) -> None:
         """Stop to look at the file, or go on."""

@@ -31,6 +31,7 @@ class LogsPage(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._following = True
+        self._wanted_id: int | None = None  # a line that is to be shown as soon as the list has it
         self.model = LogTableModel(engine, self)
         self.filter_bar = LogFilterBar(theme, self)
         self.follow_button = QToolButton(self)
@@ -137,10 +138,27 @@ class LogsPage(QWidget):
         self.model.set_filter(self.filter())
         self.state_changed.emit()
 
+    def reveal(self, log_id: int) -> None:
+        """Show one line: where it stands among those that match, else without the filter."""
+        self.set_following(False)
+        self._wanted_id = log_id
+        if not self._find_wanted() and not self.filter().is_empty:
+            self.clear_filter()
+            self._find_wanted()
+
+    def _find_wanted(self) -> bool:
+        found = self._wanted_id is not None and self.table.select_id(self._wanted_id)
+        if found:
+            self._wanted_id = None
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        return found
+
     # -- what is shown
 
     def _on_model_progress_changed(self, progress: float, complete: bool) -> None:
         self.scan_bar.set_progress(progress, complete)
+        if not self._find_wanted() and complete:
+            self._wanted_id = None
         self._show_state()
 
     def _on_model_count_changed(self, _count: int) -> None:

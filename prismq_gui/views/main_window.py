@@ -21,7 +21,7 @@ from prismq_gui.operations.messages import Report
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.messages import LinkState, Snapshot, Table
 from prismq_gui.resources import resource_path
-from prismq_gui.settings import Settings, SettingsStore
+from prismq_gui.settings import Settings, SettingsStore, merged
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views import memory
 from prismq_gui.views.banner import Banner
@@ -31,6 +31,7 @@ from prismq_gui.views.logs_page import LogsPage
 from prismq_gui.views.notices import Notices
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
 from prismq_gui.views.rail import Rail, RailPage
+from prismq_gui.views.search_page import SearchPage
 from prismq_gui.views.session import Session
 from prismq_gui.views.start_page import StartPage
 from prismq_gui.views.status_line import StatusLine
@@ -43,6 +44,7 @@ PAGES = (
     RailPage("tasks", "Tasks", "list-checks"),
     RailPage("workers", "Workers", "users"),
     RailPage("logs", "Logs", "scroll-text"),
+    RailPage("search", "Search", "search", "Ctrl+Shift+F"),
 )
 TICK_MS = 1_000
 
@@ -56,6 +58,7 @@ class MainWindow(QMainWindow):
 
     first_rows_shown = Signal()
     demo_requested = Signal()
+    new_window_requested = Signal(object)  # a Path
 
     def __init__(
         self, theme: Theme, engine: Engine, store: SettingsStore, default_path: Path, settings: Settings
@@ -80,12 +83,14 @@ class MainWindow(QMainWindow):
         self.tasks_page = TasksPage(theme, engine, self)
         self.workers_page = WorkersPage(theme, self)
         self.logs_page = LogsPage(theme, engine, self)
+        self.search_page = SearchPage(theme, engine, self)
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
-        self._pages: dict[str, TasksPage | WorkersPage | LogsPage] = {
+        self._pages: dict[str, TasksPage | WorkersPage | LogsPage | SearchPage] = {
             "tasks": self.tasks_page,
             "workers": self.workers_page,
             "logs": self.logs_page,
+            "search": self.search_page,
         }
         self._stack = QStackedWidget(self)
         self._tick_timer = QTimer(self, interval=TICK_MS)
@@ -131,6 +136,9 @@ class MainWindow(QMainWindow):
         self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
         self.logs_page.recovered.connect(lambda: session.tell_recovered(Table.LOGS))
         self.logs_page.task_requested.connect(self.show_task)
+        self.search_page.task_requested.connect(self.show_task)
+        self.search_page.line_requested.connect(self.show_log_line)
+        self.search_page.index_switched.connect(self._on_search_page_index_switched)
         self.workers_page.worker_requested.connect(self.show_tasks_of)
         self.start_page.open_requested.connect(self.commands.open_file)
         self.start_page.path_chosen.connect(self.open_path)
@@ -141,6 +149,7 @@ class MainWindow(QMainWindow):
         settings = self.settings
         memory.restore_geometry(self, settings, self._theme)
         memory.restore_pages(settings, self.tasks_page, self.logs_page, self.workers_page)
+        self.search_page.table.restore_layout(settings.layout("search"))
         self.actions_[f"theme_{settings.theme}"].setChecked(True)
         self._show_recent()
         self.show_page(settings.page if settings.page in self._pages else "tasks")
@@ -198,6 +207,9 @@ class MainWindow(QMainWindow):
 
     def _keep(self, settings: Settings) -> None:
         if settings != self.settings:
+            kept = self._store.load()  # another window may have written since
+            if not kept.note:
+                settings = merged(kept.settings, self.settings, settings)
             self.settings = settings
             self.status_line.show_message(self._store.save(settings))
 
@@ -237,6 +249,22 @@ class MainWindow(QMainWindow):
         """Show one task on its page."""
         self.show_page("tasks")
         self.tasks_page.reveal(task_id)
+
+    def show_log_line(self, log_id: int) -> None:
+        """Show one log line on its page."""
+        self.show_page("logs")
+        self.logs_page.reveal(log_id)
+
+    def use_index_folder(self, folder: Path | None) -> None:
+        """Keep indexes of searches in this folder, where the person wants any."""
+        self.engine.search.index_folder = folder
+        self.search_page.index_bar.set_has_folder(folder is not None)
+        self.search_page.index_bar.set_on(self.settings.search_index)
+        self.engine.search.set_index_on(self.settings.search_index)
+
+    def _on_search_page_index_switched(self, on: bool) -> None:
+        self._keep(replace(self.settings, search_index=on))
+        self.engine.search.set_index_on(on)
 
     def show_tasks_of(self, worker_id: str) -> None:
         """Show the tasks in which a worker's name stands."""
@@ -371,6 +399,7 @@ class MainWindow(QMainWindow):
         settings = replace(self.settings, page=self.page, paused=self.session.paused)
         if self.session.path is None:
             settings = replace(settings, last_file="", last_read_only=False)
+        settings = settings.with_layout("search", self.search_page.table.save_layout())
         self._keep(memory.remembered(settings, self, self.tasks_page, self.logs_page, self.workers_page))
 
 

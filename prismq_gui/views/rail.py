@@ -24,6 +24,7 @@ class RailPage:
     name: str
     title: str
     icon: str
+    keys: str = ""  # where they are not Ctrl and the page's place
 
 
 class RailButton(QToolButton):
@@ -113,7 +114,7 @@ class Rail(QWidget):
         self._group.setExclusive(True)
         self._buttons: dict[str, RailButton] = {}
         for number, page in enumerate(pages, start=1):
-            keys = QKeySequence(f"Ctrl+{number}") if number <= 9 else QKeySequence()
+            keys = QKeySequence(page.keys or (f"Ctrl+{number}" if number <= 9 else ""))
             button = RailButton(page, keys.toString(QKeySequence.SequenceFormat.NativeText), theme, self)
             button.clicked.connect(lambda _checked, name=page.name: self._choose(name))
             self._group.addButton(button)
