@@ -16,6 +16,7 @@ from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
+from prismq_gui.polling.known import Known
 from prismq_gui.polling.latest import Latest
 from prismq_gui.polling.looking import LookDesk
 from prismq_gui.polling.messages import (
@@ -54,11 +55,13 @@ class Engine(QObject):
     progressed = Signal(object)
     reported = Signal(object)
     operation_failed = Signal(object)
+    known_values = Signal(object)  # Known, or None where no file is open
 
     _open_wanted = Signal(object)
     _close_wanted = Signal()
     _pause_wanted = Signal(bool)
     _poll_wanted = Signal()
+    _known_wanted = Signal()
     _feed_opened = Signal(object)
     _feed_closed = Signal()
     _feed_changed = Signal()
@@ -104,6 +107,8 @@ class Engine(QObject):
         poller.opened.connect(self._on_poller_opened)
         poller.link.connect(self._on_poller_link)
         poller.snapshot.connect(self._on_poller_snapshot)
+        self._known_wanted.connect(poller.read_known)
+        poller.known.connect(self._on_poller_known)
         poller.cautioned.connect(self._on_poller_cautioned)
 
     def _connect_feed(self) -> None:
@@ -151,6 +156,7 @@ class Engine(QObject):
         self._feed.interrupt()
         self._feed_closed.emit()
         self.search.close_file()
+        self.known_values.emit(None)
         self.looks.close_file()
 
     def set_paused(self, paused: bool) -> None:
@@ -184,6 +190,14 @@ class Engine(QObject):
             self._generation = snapshot.data_generation
             self._feed_changed.emit()
         self.snapshot.emit(snapshot)
+
+    def request_known_values(self) -> None:
+        """Have the values that occur read (``known_values``), unless they were told since the file changed."""
+        self._known_wanted.emit()
+
+    def _on_poller_known(self, known: Known) -> None:
+        if known.epoch == self._epoch and self._path is not None:
+            self.known_values.emit(known)
 
     # -- tables
 
