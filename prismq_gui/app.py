@@ -15,8 +15,10 @@ from PySide6.QtCore import QCoreApplication, QEvent, QMessageLogContext, QProces
 from PySide6.QtWidgets import QApplication
 
 from prismq_gui import __version__
+from prismq_gui.cache_folder import cache_folder
 from prismq_gui.crash_log import crashes_told, logging_to
 from prismq_gui.garbage import collected_here
+from prismq_gui.last_run import run_marked
 from prismq_gui.models.render import RENDERERS
 from prismq_gui.polling.engine import Engine
 from prismq_gui.queue import default_db_path
@@ -51,8 +53,13 @@ def run_window(
     with (
         logging_to(folder / "logs" if folder else None) as log,
         _qt_messages_logged(),
+        run_marked(folder) as ended_abnormally,
         main_window(app, folder, log) as window,
     ):
+        window.use_index_folder(data_dir / "cache" if data_dir is not None else cache_folder())
+        window.new_window_requested.connect(lambda path: start_window(path, data_dir))
+        if ended_abnormally:
+            window.tell_abnormal_end(log)
         window.show()
         window.open_first(path, read_only=read_only)
         if on_shown is not None:
@@ -110,6 +117,14 @@ def start_demo() -> None:
     """Start the demo as a program of its own, so that it lives and ends with its own window."""
     arguments = ["demo"] if getattr(sys, "frozen", False) else ["-m", "prismq_gui", "demo"]
     QProcess.startDetached(sys.executable, arguments)
+
+
+def start_window(path: Path, data_dir: Path | None) -> None:
+    """Open a file in a window of its own, a program of its own too: neither can take the other down."""
+    arguments = [] if getattr(sys, "frozen", False) else ["-m", "prismq_gui"]
+    if data_dir is not None:
+        arguments += ["--data-dir", str(data_dir.absolute())]
+    QProcess.startDetached(sys.executable, [*arguments, "--", str(path.absolute())])
 
 
 @contextmanager

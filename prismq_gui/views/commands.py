@@ -60,7 +60,8 @@ class Commands(QObject):
     def open_in_new_window(self) -> None:
         """Ask for a file and open it in a window of its own; this one stays as it is."""
         path = self._window.session.path
-        dialog = QFileDialog(self._window, "Open a queue file in a new window", str(path.parent) if path else "", FILE_FILTER)
+        folder = str(path.parent) if path else ""
+        dialog = QFileDialog(self._window, "Open a queue file in a new window", folder, FILE_FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self._window.new_window_requested.emit(Path(name)))

@@ -17,14 +17,16 @@ from prismq_gui.actions.build import ActionSet
 from prismq_gui.actions.context import ActionContext
 from prismq_gui.actions.registry import Place
 from prismq_gui.insight.messages import FileFacts
+from prismq_gui.insight.versions import sqlite_note, sqlite_version
 from prismq_gui.operations.messages import Report
 from prismq_gui.polling.engine import Engine
-from prismq_gui.polling.messages import LinkState, Snapshot, Table
+from prismq_gui.polling.messages import Cautioned, LinkState, Snapshot, Table
 from prismq_gui.resources import resource_path
 from prismq_gui.settings import Settings, SettingsStore, merged
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views import memory
 from prismq_gui.views.banner import Banner
+from prismq_gui.views.caution_dialog import CautionDialog
 from prismq_gui.views.commands import Commands
 from prismq_gui.views.dropping import dropped_file
 from prismq_gui.views.logs_page import LogsPage
@@ -124,6 +126,7 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._on_session_changed)
         session.opened.connect(self._on_session_opened)
         session.snapshot_changed.connect(self._on_session_snapshot_changed)
+        session.cautioned.connect(self._on_session_cautioned)
         self.rail.page_chosen.connect(self.show_page)
         self.top_bar.pause_clicked.connect(session.set_paused)
         self.banner.open_requested.connect(self.commands.open_file)
@@ -166,12 +169,20 @@ class MainWindow(QMainWindow):
 
     def open_first(self, path: Path | None, *, read_only: bool = False) -> None:
         """Open a file at the start: the one that was named, else the last one, else none."""
+        self._tell_of_sqlite()
         if path is not None:
             self.open_path(path, read_only=read_only)
         elif self.settings.last_file:
             self.open_path(Path(self.settings.last_file), read_only=read_only or self.settings.last_read_only)
         else:
             self._focus_page()
+
+    def _on_session_cautioned(self, asked: Cautioned) -> None:
+        path = asked.request.path
+        dialog = CautionDialog(self._theme, path, asked.cautions, asked.request.read_only, self)
+        dialog.confirmed.connect(lambda read_only: self.session.open(path, read_only=read_only, confirmed=True))
+        dialog.rejected.connect(self.commands.close_file)
+        dialog.open()
 
     def clear_recent(self) -> None:
         """Forget which files were open."""
@@ -347,6 +358,19 @@ class MainWindow(QMainWindow):
 
     def _on_commands_theme_chosen(self, mode: str) -> None:
         self._keep(replace(self.settings, theme=mode))
+
+    def _tell_of_sqlite(self) -> None:
+        """Tell once what is known against the SQLite in use; About tells it always."""
+        note = sqlite_note()
+        if note and self.settings.told_sqlite != sqlite_version():
+            self._keep(replace(self.settings, told_sqlite=sqlite_version()))
+            self.notices.keep("sqlite", Severity.WARNING, "The SQLite in use has a known fault", note)
+
+    def tell_abnormal_end(self, log: Path | None) -> None:
+        """Tell that the last run of the program was cut off."""
+        where = f" The log may tell why: {log}" if log else ""
+        text = f"It was killed, or the machine went down. What it had written to a queue is whole.{where}"
+        self.notices.keep("last run", Severity.INFO, "The last run of this program ended abnormally", text)
 
     def tell_settings_note(self, note: str) -> None:
         """Tell that the settings could not be read."""

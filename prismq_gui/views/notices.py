@@ -1,10 +1,12 @@
 """Which of several troubles the one banner tells: the first by weight, until its source is well again.
 
-Owns the order and what the person has dismissed. Must not know where a problem comes from.
+Owns the order and what the person has dismissed. Must not know where a problem comes from. What is no problem but must
+be seen once stays behind the problems until it is dismissed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 from PySide6.QtCore import QObject, Signal
@@ -28,6 +30,13 @@ _RETRIED = {Source.LINK, Source.TASKS, Source.LOGS}
 _FILES = {Source.LINK}
 
 
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    severity: Severity
+    title: str
+    text: str
+
+
 class Notices(QObject):
     """Feeds one banner. GUI thread. ``retry_requested`` names the source whose problem was shown."""
 
@@ -39,6 +48,8 @@ class Notices(QObject):
         self._problems: dict[Source, Problem] = {}
         self._dismissed: dict[Source, Problem] = {}
         self._shown: Source | None = None
+        self._kept: dict[str, _Notice] = {}
+        self._kept_shown = ""
         banner.dismissed.connect(self._on_banner_dismissed)
         banner.retry_requested.connect(self._on_banner_retry_requested)
 
@@ -62,7 +73,21 @@ class Notices(QObject):
     def message(self, severity: Severity, title: str, text: str = "") -> None:
         """Tell something that is no problem, unless there is one."""
         if self.shown_problem is None:
+            self._kept_shown = ""
             self._banner.show_message(severity, title, text)
+
+    def keep(self, key: str, severity: Severity, title: str, text: str = "") -> None:
+        """Tell something that stays until it is dismissed or dropped, behind whatever problem there is."""
+        notice = _Notice(severity, title, text)
+        if self._kept.get(key) != notice:
+            self._kept[key] = notice
+            if self._banner.isHidden() or self._kept_shown == key:
+                self._show()
+
+    def drop(self, key: str) -> None:
+        """What was kept under a key is of no concern any more."""
+        if self._kept.pop(key, None) is not None and self._kept_shown == key:
+            self._show()
 
     @property
     def shown_problem(self) -> Problem | None:
@@ -73,17 +98,29 @@ class Notices(QObject):
         waiting = [source for source in sorted(self._problems) if source not in self._dismissed]
         self._shown = waiting[0] if waiting else None
         problem = self.shown_problem
+        self._kept_shown = ""
         if problem is None or self._shown is None:
-            self._banner.dismiss()
+            self._show_kept()
             return
         self._banner.show_problem(problem, can_retry=self._shown in _RETRIED, can_open=self._shown in _FILES)
+
+    def _show_kept(self) -> None:
+        key = next(iter(self._kept), "")
+        if not key:
+            self._banner.dismiss()
+            return
+        self._kept_shown = key
+        notice = self._kept[key]
+        self._banner.show_message(notice.severity, notice.title, notice.text)
 
     def _on_banner_dismissed(self) -> None:
         if self._shown is not None:
             self._dismissed[self._shown] = self._problems[self._shown]
             if self._shown in (Source.PROGRAM, Source.OPERATION):  # told once
                 self.clear(self._shown)
-            self._show()
+        elif self._kept_shown:
+            self._kept.pop(self._kept_shown, None)
+        self._show()
 
     def _on_banner_retry_requested(self) -> None:
         if self._shown is not None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.messages import FileFacts
+from prismq_gui.insight.versions import sqlite_version
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.polling.engine import Engine
-from prismq_gui.polling.messages import FeedFailed, Link, LinkState, OpenRequest, Snapshot, Table
+from prismq_gui.polling.messages import Cautioned, FeedFailed, Link, LinkState, OpenRequest, Snapshot, Table
 from prismq_gui.theme import Severity
 from prismq_gui.views.notices import Notices, Source
 
+_FILE_NOTES = "file"
 _SOURCES = {Table.TASKS: Source.TASKS, Table.LOGS: Source.LOGS}
 
 
@@ -28,6 +30,8 @@ class Session(QObject):
     changed = Signal()
     opened = Signal(object)
     snapshot_changed = Signal(object)
+    cautioned = Signal(object)
+    """A file waits to be opened until the person has been asked (:class:`Cautioned`); then open or close_file."""
 
     def __init__(self, engine: Engine, notices: Notices, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +46,7 @@ class Session(QObject):
         self.facts: FileFacts | None = None
         self.snapshot: Snapshot | None = None
         engine.opened.connect(self._on_engine_opened)
+        engine.cautioned.connect(self._on_engine_cautioned)
         engine.link.connect(self._on_engine_link)
         engine.snapshot.connect(self._on_engine_snapshot)
         engine.feed_failed.connect(self._on_engine_feed_failed)
@@ -71,9 +76,9 @@ class Session(QObject):
 
     # -- wishes
 
-    def open(self, path: Path, *, read_only: bool = False) -> None:
-        """Open a file in place of the one before."""
-        self._request = OpenRequest(path, read_only)
+    def open(self, path: Path, *, read_only: bool = False, confirmed: bool = False) -> None:
+        """Open a file in place of the one before; ``confirmed`` where its cautions are known to the person."""
+        self._request = OpenRequest(path, read_only, confirmed)
         self._forget()
         self._engine.open(self._request)
         self.changed.emit()
@@ -90,7 +95,8 @@ class Session(QObject):
         if self._request is None:
             return
         if not self._is_open:
-            self.open(self._request.path, read_only=self._request.read_only)
+            again = self._request
+            self.open(again.path, read_only=again.read_only, confirmed=again.confirmed)
             return
         for table in Table:
             self._engine.refresh(table)
@@ -116,6 +122,7 @@ class Session(QObject):
         self._is_open = False
         self.facts, self.snapshot = None, None
         self._notices.clear(Source.LINK, Source.OPERATION, Source.TASKS, Source.LOGS)
+        self._notices.drop(_FILE_NOTES)
         self.snapshot_changed.emit(None)
 
     # -- signals of the engine
@@ -123,8 +130,25 @@ class Session(QObject):
     def _on_engine_opened(self, facts: FileFacts) -> None:
         self._is_open = True
         self.facts = facts
+        self._tell_notes(facts)
         self.opened.emit(facts)
         self.changed.emit()
+
+    def _tell_notes(self, facts: FileFacts) -> None:
+        """Tell why the file is not written, and what is not as it should be with it."""
+        refusal = "" if self.read_only else facts.write_refusal
+        # What is known against SQLite is told once, not with each file.
+        notes = [note for note in facts.notes if not note.startswith(f"SQLite {sqlite_version()} ")]
+        told = [each for each in (refusal, *notes) if each]
+        if told:
+            severity = Severity.WARNING if notes else Severity.INFO
+            self._notices.keep(_FILE_NOTES, severity, f"About {facts.path.name}", " ".join(told))
+        else:
+            self._notices.drop(_FILE_NOTES)
+
+    def _on_engine_cautioned(self, asked: Cautioned) -> None:
+        if self._request == asked.request:
+            self.cautioned.emit(asked)
 
     def _on_engine_link(self, link: Link) -> None:
         if self._request is None and link.state is not LinkState.CLOSED:
