@@ -169,7 +169,7 @@ class MainWindow(QMainWindow):
 
     def open_first(self, path: Path | None, *, read_only: bool = False) -> None:
         """Open a file at the start: the one that was named, else the last one, else none."""
-        self._tell_of_sqlite()
+        self.session.opened.connect(self._tell_of_sqlite, Qt.ConnectionType.SingleShotConnection)
         if path is not None:
             self.open_path(path, read_only=read_only)
         elif self.settings.last_file:
@@ -359,7 +359,7 @@ class MainWindow(QMainWindow):
     def _on_commands_theme_chosen(self, mode: str) -> None:
         self._keep(replace(self.settings, theme=mode))
 
-    def _tell_of_sqlite(self) -> None:
+    def _tell_of_sqlite(self, _facts: FileFacts) -> None:
         """Tell once what is known against the SQLite in use; About tells it always."""
         note = sqlite_note()
         if note and self.settings.told_sqlite != sqlite_version():

@@ -10,8 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.messages import FileFacts
-from prismq_gui.insight.versions import sqlite_version
 from prismq_gui.insight.problems import Problem, ProblemKind
+from prismq_gui.insight.versions import sqlite_version
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.messages import Cautioned, FeedFailed, Link, LinkState, OpenRequest, Snapshot, Table
 from prismq_gui.theme import Severity
