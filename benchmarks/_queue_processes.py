@@ -27,7 +27,7 @@ class Share:
 
     done: int
     cpu_s: float
-    longest_claim_s: float
+    longest_turn_s: float
     busy_errors: int
     numbers: list[int] = field(repr=False)
 
@@ -39,7 +39,7 @@ class Round:
     rate: float
     cpu_rate: float
     slowest_to_fastest: float
-    longest_claim_ms: float
+    longest_turn_ms: float
     busy_errors: int
 
 
@@ -55,15 +55,15 @@ def work(kind: str, folder: str, pipe: Connection) -> None:
 
 def _round(queue: Contender, seconds: float) -> Share:
     handles: list[Any] = []
+    handle: Any = None
     longest, busy, done, clock = 0.0, 0, 0, time.perf_counter
     began_cpu, end = time.process_time(), clock() + seconds
     while (before := clock()) < end:
         try:
-            handle = queue.claim()
+            handle = queue.next(handle)
             longest = max(longest, clock() - before)
             if handle is not None:
                 handles.append(handle)
-                queue.complete(handle)
                 done += 1
         except QueueBusyError:
             busy += 1
@@ -72,6 +72,8 @@ def _round(queue: Contender, seconds: float) -> Share:
                 raise
             busy += 1
     cpu_s = time.process_time() - began_cpu
+    if handle is not None:
+        queue.complete(handle)
     return Share(done, cpu_s, longest, busy, [queue.number(each) for each in handles])
 
 
@@ -109,7 +111,7 @@ class Group:
             sum(done) / seconds,
             sum(done) / sum(share.cpu_s for share in shares),
             min(done) / max(*done, 1),
-            max(share.longest_claim_s for share in shares) * 1_000,
+            max(share.longest_turn_s for share in shares) * 1_000,
             sum(share.busy_errors for share in shares),
         )
         self.rounds.append(one)
@@ -157,7 +159,7 @@ def _summary(group: Group, raw: Group) -> dict[str, Any]:
         "wall": [one.rate / other.rate for one, other in pairs],
         "cpu": [one.cpu_rate / other.cpu_rate for one, other in pairs],
         "slowest_to_fastest": [one.slowest_to_fastest for one in group.rounds],
-        "longest_claim_ms": [one.longest_claim_ms for one in group.rounds],
+        "longest_turn_ms": [one.longest_turn_ms for one in group.rounds],
         "busy_errors": sum(one.busy_errors for one in group.rounds),
         "duplicates": group.duplicates,
         "rounds": [asdict(one) for one in group.rounds],

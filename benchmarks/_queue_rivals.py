@@ -13,7 +13,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks._queue_contenders import TEXT, Contender, Does, Front, Layout, Ours, Raw, number_in, payload, texts
+from benchmarks._queue_contenders import (
+    TEXT,
+    Apart,
+    Contender,
+    Does,
+    Front,
+    Layout,
+    Ours,
+    Raw,
+    number_in,
+    payload,
+    texts,
+)
 
 
 class HueyStorage(Contender):
@@ -183,4 +195,4 @@ class PersistFifo(PersistAck):
         pass
 
 
-ALL: tuple[type[Contender], ...] = (Ours, Raw, Huey, HueyStorage, LiteQueue, PersistAck, PersistFifo)
+ALL: tuple[type[Contender], ...] = (Ours, Apart, Raw, Huey, HueyStorage, LiteQueue, PersistAck, PersistFifo)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from prismq_gui.queue.cancelling import CancelOutcome, CancelResult, request_cancel
     from prismq_gui.queue.checking import CheckReport, foreign_key_check, integrity_check, quick_check
     from prismq_gui.queue.claim_sql import Strategy
-    from prismq_gui.queue.claiming import ClaimedTask, Claimer
+    from prismq_gui.queue.claimed import ClaimedTask
+    from prismq_gui.queue.claiming import Claimer
     from prismq_gui.queue.client import QueueClient
     from prismq_gui.queue.client_results import (
         EnqueueManyError,
@@ -134,7 +135,8 @@ _HOMES = {
     "cancelling": "CancelOutcome CancelResult request_cancel",
     "checking": "CheckReport foreign_key_check integrity_check quick_check",
     "claim_sql": "Strategy",
-    "claiming": "ClaimedTask Claimer",
+    "claimed": "ClaimedTask",
+    "claiming": "Claimer",
     "client": "QueueClient",
     "client_results": "EnqueueManyError EnqueueManyResult EnqueueResult TaskNotFound TaskOutcome WaitTimeout",
     "database": "QueueDatabase",

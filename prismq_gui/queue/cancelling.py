@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from prismq_gui.queue.claiming import ClaimedTask
+from prismq_gui.queue.claimed import ClaimedTask
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost
 from prismq_gui.queue.logs import CANCEL_LEVEL, shorten, write_log
@@ -150,12 +150,15 @@ def end_cancelled(db: QueueDatabase, task: ClaimedTask, request: str, error: str
     details: dict[str, Any] = {"attempt": task.attempt}
     details |= {"error": error} if error else {}
     details |= {"traceback": trace} if trace else {}
-    with db.transaction():
-        if db.execute(_CANCEL_HELD, values).rowcount != 1:
+
+    def write() -> None:
+        if db.change(_CANCEL_HELD, values) != 1:
             raise LeaseLost(
                 f"Task {task.id} is no longer held by {task.worker_id} in attempt {task.attempt}, so its cancelling "
                 "is not recorded here. Nothing was changed."
             )
         words = f"cancelled by {task.worker_id}: {request}"
         write_log(db, task.id, "INFO", words, details, now=values["now"])
+
+    db.together(write)
     return now

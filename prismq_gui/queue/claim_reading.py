@@ -19,7 +19,7 @@ from functools import lru_cache
 
 from prismq_gui.queue import claim_sql
 from prismq_gui.queue.claim_sql import ATTEMPTS, DUE_TEXT, MAX_ATTEMPTS, WAITING, Shape
-from prismq_gui.queue.claiming import RESCUE_BATCH
+from prismq_gui.queue.rescuing import RESCUE_BATCH
 from prismq_gui.queue.timestamps import sql_due, sql_normalised
 from prismq_gui.queue.transitions import Transition, sql_sources
 

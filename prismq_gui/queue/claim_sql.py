@@ -41,6 +41,7 @@ MAX_ATTEMPTS = f"CASE WHEN typeof(max_attempts) = 'integer' THEN max_attempts EL
 _DUE = sql_due("run_after_utc", ":moment")
 # When a task is due, as text that sorts as time: today's ISO forms sort after all of today's others.
 DUE_TEXT = "CASE WHEN run_after_utc >= :iso_from THEN replace(run_after_utc, 'T', ' ') ELSE run_after_utc END"
+_ISO_DUE = "run_after_utc >= :iso_from AND run_after_utc < :iso_until"
 _IN_TIME = (
     "((run_after_utc > '0000-' AND run_after_utc <= :spaced_until) "
     "OR (run_after_utc >= :iso_from AND run_after_utc < :iso_until))"
@@ -125,6 +126,26 @@ WHERE id = (SELECT id FROM task_queue WHERE {WAITING} AND {first}
   AND {_GUARD} AND ({_suits(shape)})
   AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first}
     AND run_after_utc >= :iso_from AND run_after_utc < :iso_until)
+{_RETURNING}"""
+
+
+@lru_cache(maxsize=64)
+def claim_plain(shape: Shape) -> str:
+    """Return the claim of the next task by priority, where no ISO time of today is due before it.
+
+    Finds nothing where one is: then :func:`claim` is to be asked, which merges both forms and costs 3 µs more.
+    """
+    iso = f"SELECT 1 FROM task_queue WHERE {WAITING} AND priority = level.p AND {_ISO_DUE}"
+    seek = (
+        f"SELECT id FROM task_queue WHERE {WAITING} AND priority = level.p AND run_after_utc > '0000-' "
+        f"AND run_after_utc <= :moment AND {_fits(shape)} ORDER BY run_after_utc, id LIMIT 1"
+    )
+    return f"""WITH RECURSIVE {LEVELS}, first(found) AS MATERIALIZED (
+  SELECT found FROM (SELECT CASE WHEN EXISTS ({iso}) THEN 'iso' ELSE ({seek}) END AS found
+    FROM level WHERE level.p IS NOT NULL LIMIT -1)
+  WHERE found IS NOT NULL LIMIT 1)
+{_TAKE}
+WHERE id = (SELECT found FROM first) AND {_GUARD} AND ({_suits(shape)})
 {_RETURNING}"""
 
 
@@ -268,6 +289,23 @@ first(found) AS MATERIALIZED (
 WHERE id IN (SELECT found FROM first) AND {_GUARD} AND ({_suits(shape)})
   AND NOT EXISTS (SELECT 1 FROM level CROSS JOIN task_queue ON {WAITING} AND priority = level.p
     AND run_after_utc >= :iso_from AND run_after_utc < :iso_until WHERE level.p IS NOT NULL)
+{_RETURNING}, priority, run_after_utc"""
+
+
+@lru_cache(maxsize=64)
+def take_many_first(shape: Shape) -> str:
+    """Return the claim of the next ``:count`` tasks of the first priority, as :func:`claim_first` is to :func:`claim`.
+
+    The rows come in no order.
+    """
+    first = f"priority = (SELECT min(priority) FROM task_queue WHERE {WAITING})"
+    return f"""{_TAKE}
+WHERE id IN (SELECT id FROM task_queue WHERE {WAITING} AND {first}
+    AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)}
+    ORDER BY run_after_utc, id LIMIT :count)
+  AND {_GUARD} AND ({_suits(shape)})
+  AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first}
+    AND run_after_utc >= :iso_from AND run_after_utc < :iso_until)
 {_RETURNING}, priority, run_after_utc"""
 
 

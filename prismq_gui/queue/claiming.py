@@ -7,39 +7,29 @@ worker: see :mod:`prismq_gui.queue.claim_walk`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
-from prismq_gui.queue import claim_sql, claim_walk
-from prismq_gui.queue.claim_sql import ATTEMPTS, MAX_ATTEMPTS, Shape, Strategy
+from prismq_gui.queue import claim_sql, claim_walk, rescuing
+from prismq_gui.queue.claim_sql import Shape, Strategy
 from prismq_gui.queue.claim_tools import ClaimTools
+from prismq_gui.queue.claim_wish import Wish, wish_of, with_shape
+from prismq_gui.queue.claimed import ClaimedTask, task_of
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueDatabaseError
-from prismq_gui.queue.logs import write_log
 from prismq_gui.queue.lottery import Lottery
-from prismq_gui.queue.timestamps import (
-    exact_text,
-    exact_text_of,
-    now_text,
-    now_us,
-    now_utc,
-    parse_utc,
-    sql_due,
-    text_after,
-    utc_text,
-)
-from prismq_gui.queue.transitions import TRANSITIONS, Transition, sql_sources
+from prismq_gui.queue.timestamps import exact_text, exact_text_of, now_us, now_utc, text_after, utc_text
 
 RESCUE_INTERVAL_S = 5.0
-RESCUE_BATCH = 500
-LONGEST_LEASE_S = 7 * 24 * 3600.0
 USED_UP_A_CLAIM = 100  # how many tasks without attempts left one claim buries before it gives up
 MOST_AT_ONCE = 1_000  # of claim_many: all of them are one write, in which the others wait
 
@@ -53,76 +43,11 @@ _SHORT_CUT_REST = 64  # claims without the short cut after it found nothing
 _CANDIDATES = 16  # looked up without a lock: others may take the first ones meanwhile
 _TRIES = 5
 _NO_LIMIT = 2**62
+_PRIORITY_ORDER = itemgetter(5, 6, 0)  # of what take_many returns: priority, run_after_utc, id
 
-_IS_EXPIRED = sql_due("lease_until_utc", ":now")
-_EXPIRED = f"""
-SELECT id, {ATTEMPTS} AS attempts, {MAX_ATTEMPTS} AS max_attempts, CAST(locked_by AS BLOB) AS holder FROM task_queue
-WHERE {sql_sources(Transition.RELEASE)} AND {_IS_EXPIRED} LIMIT {RESCUE_BATCH}"""
-_REQUEUE = f"""
-UPDATE task_queue SET status = '{TRANSITIONS[Transition.RELEASE].target}', locked_by = NULL, lease_until_utc = NULL,
-  reserved_at_utc = NULL, processing_started_utc = NULL, updated_at_utc = :now
-WHERE id = :id AND {_IS_EXPIRED} AND {sql_sources(Transition.RELEASE)}"""
-_BURY = f"""
-UPDATE task_queue SET status = '{TRANSITIONS[Transition.BURY].target}', error_message = :error,
-  locked_by = NULL, lease_until_utc = NULL, finished_at_utc = :now, updated_at_utc = :now
-WHERE id = :id AND {_IS_EXPIRED} AND {sql_sources(Transition.BURY)}"""
 _MARK_APART = """
 UPDATE task_queue SET reserved_at_utc = :later
 WHERE id = :id AND locked_by = :worker AND attempts = :attempt AND reserved_at_utc = :now"""
-_BURY_UNTRIED = f"""
-UPDATE task_queue SET status = '{TRANSITIONS[Transition.BURY].target}', attempts = attempts - 1,
-  error_message = coalesce(error_message, :error), locked_by = NULL, lease_until_utc = NULL, reserved_at_utc = NULL,
-  finished_at_utc = :now, updated_at_utc = :now
-WHERE id = :id AND {sql_sources(Transition.BURY)} AND locked_by = :worker AND attempts = :attempt"""
-
-
-class ClaimedTask(NamedTuple):
-    """A task this worker holds until its lease ends. ``worker_id``, ``attempt`` and ``reserved_at`` are the fence.
-
-    ``reserved_at`` is what the claim wrote: a task that was released is claimed in the same attempt again.
-    ``payload`` is the file's text; bytes where that is not UTF-8.
-    """
-
-    id: int
-    type: str
-    payload: str | bytes
-    attempt: int
-    max_attempts: int
-    worker_id: str
-    reserved_at: str
-    lease_until_utc: str
-
-    @property
-    def lease_until(self) -> datetime:
-        """When the lease ends, naive UTC."""
-        until = parse_utc(self.lease_until_utc)
-        assert until is not None
-        return until
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What a worker asks for, checked and made ready; the same for claim after claim."""
-
-    worker_id: str
-    capabilities: dict[str, Any]
-    lease_seconds: float
-    types: Sequence[str]
-    lease_us: int
-    parameters: dict[str, str]
-    shape: Shape
-    short_cut: str  # the statement of the usual claim
-
-    def is_still(
-        self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
-    ) -> bool:
-        """Whether this is what is asked for now."""
-        return (
-            worker_id == self.worker_id
-            and lease_seconds == self.lease_seconds
-            and (capabilities == self.capabilities or (not capabilities and not self.capabilities))
-            and tuple(types) == self.types
-        )
 
 
 class Claimer:
@@ -145,7 +70,9 @@ class Claimer:
         self._careful = False
         self._is_usual = False  # the last claim found its task by the short cut: so will the next
         self._without_short_cut = 0
-        self._wish: _Wish | None = None
+        self._wish: Wish | None = None
+        self._second = -1  # of the parameters that stay the same for a second
+        self._constant: dict[str, Any] = {}
 
     def claim(
         self,
@@ -170,8 +97,73 @@ class Claimer:
                 return None
             if task.attempt <= task.max_attempts or task.attempt <= 1:
                 return task
-            self._bury_untried(task)
+            rescuing.bury_untried(self._db, task)
         return None
+
+    def settle_and_claim(
+        self,
+        settle: Callable[[], object],
+        worker_id: str,
+        capabilities: Mapping[str, Any] | None = None,
+        lease_seconds: float = 60.0,
+        types: Sequence[str] = (),
+        *,
+        then: Callable[[ClaimedTask], object] | None = None,
+    ) -> ClaimedTask | None:
+        """Record what became of a task and claim the next one in the same transaction: one commit instead of two.
+
+        None where nothing was claimed along with it: nothing is due, or finding it takes more than one statement
+        (WEIGHTED_RANDOM always does). Then ask ``claim``.
+
+        Args:
+            settle: Writes with the functions of ``settling``. What it raises is raised: nothing was written then.
+            worker_id: As of ``claim``, like the other arguments.
+            capabilities: What the worker offers.
+            lease_seconds: How long the next task is held.
+            types: What the worker runs; empty for all.
+            then: Writes about the task that was claimed (that it starts), in the same transaction.
+
+        Raises:
+            ValueError: As ``claim``.
+            LeaseLost: By ``settle``; nothing was claimed.
+            QueueBusyError: Another program held the file for over 5 s. Nothing was changed.
+        """
+        wish = self._wished(worker_id, capabilities, lease_seconds, types)
+        if self._abroad or self.strategy is Strategy.WEIGHTED_RANDOM:
+            self._db.together(settle)
+            return None
+        parameters = self._parameters(wish)
+
+        def both() -> ClaimedTask | None:
+            settle()
+            task = self._claim_along(wish, parameters)
+            if task is None:
+                return None
+            if task.attempt > task.max_attempts and task.attempt > 1:
+                rescuing.bury_untried(self._db, task)
+                return None
+            if then is not None:
+                then(task)
+            return task
+
+        return self._db.together(both)
+
+    def _claim_along(self, wish: Wish, parameters: dict[str, Any]) -> ClaimedTask | None:
+        """Claim within an open transaction, whose earlier writes are to stay whatever this meets."""
+        try:
+            row = None
+            if self._is_usual:
+                rows, _over = self._run(wish.short_cut, parameters)
+                row = rows[0] if rows else None
+                self._is_usual = row is not None
+            if row is None:
+                row, _over, _mark = self._in_line(wish, wish.shape, parameters)
+            return None if row is None else self._claimed(row, parameters)
+        except QueueDatabaseError:
+            connection = self._db.open_connection
+            if connection is None or not connection.in_transaction:
+                raise
+            return None  # claim() meets it too, and tells it
 
     def claim_many(
         self,
@@ -181,7 +173,7 @@ class Claimer:
         lease_seconds: float = 60.0,
         types: Sequence[str] = (),
     ) -> list[ClaimedTask]:
-        """Claim up to ``count`` tasks, the next first; by priority all of them in one write.
+        """Claim up to ``count`` tasks, the next first; by priority all of them in one write or two.
 
         Raises:
             ValueError: As ``claim``; or the count isn't between 1 and 1,000.
@@ -190,16 +182,17 @@ class Claimer:
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_AT_ONCE:
             raise ValueError(f"count must be a whole number between 1 and {MOST_AT_ONCE}, not {count!r}")
         wish = self._wished(worker_id, capabilities, lease_seconds, types)
-        parameters = _parameters(wish)
-        tasks = []
+        tasks: list[ClaimedTask] = []
         if self.strategy is Strategy.PRIORITY and not self._abroad:
-            rows, _over = self._run(claim_sql.take_many(wish.shape), parameters | {"count": count})
-            rows = sorted(rows, key=lambda row: (row["priority"], row["run_after_utc"], row["id"]))
-            for task in [self._claimed(row, parameters) for row in rows]:
-                if task.attempt <= task.max_attempts or task.attempt <= 1:
-                    tasks.append(task)
-                else:
-                    self._bury_untried(task)
+            parameters = self._parameters(wish)
+            if self._without_short_cut > 0:
+                self._without_short_cut -= 1
+            else:
+                tasks = self._taken(claim_sql.take_many_first(wish.shape), parameters, count)
+                if len(tasks) < count:
+                    self._without_short_cut = _SHORT_CUT_REST
+            if len(tasks) < count:
+                tasks += self._taken(claim_sql.take_many(wish.shape), parameters, count - len(tasks))
         while len(tasks) < count:
             task_or_none = self.claim(worker_id, capabilities, lease_seconds, types)
             if task_or_none is None:
@@ -213,24 +206,17 @@ class Claimer:
         Returns:
             How many changed, at most 500 a call.
         """
-        now = now_text()
-        if not self._db.execute(_EXPIRED, {"now": now}).fetchall():
-            return 0
-        changed = 0
-        with self._db.transaction():
-            for row in self._db.execute(_EXPIRED, {"now": now}).fetchall():
-                changed += self._rescue_one(row, now)
-        return changed
+        return rescuing.rescue(self._db)
 
     # -- one claim
 
-    def _claim(self, wish: _Wish) -> ClaimedTask | None:
+    def _claim(self, wish: Wish) -> ClaimedTask | None:
         """Claim; leave rows with malformed JSON out once one has stopped it.
 
         Files of other programs compute columns by a plain json_extract(): there SQLite refuses every
         change of such a row, and being the first in line it would stop all claims.
         """
-        parameters = _parameters(wish)
+        parameters = self._parameters(wish)
         tools, db = self._tools, self._db
         try:
             if self._is_usual and tools is not None and tools.connection is db.open_connection:
@@ -246,8 +232,7 @@ class Claimer:
             if self._careful or "malformed JSON" not in str(error):
                 raise
             self._careful = True
-            shape = replace(wish.shape, careful=True)
-            self._wish = wish = replace(wish, shape=shape, short_cut=claim_sql.claim_first(shape))
+            self._wish = wish = with_shape(wish, replace(wish.shape, careful=True))
             row = self._next(wish, parameters)
         return None if row is None else self._claimed(row, parameters)
 
@@ -256,13 +241,47 @@ class Claimer:
 
         A task that was given back is claimed in the same attempt again, and times have whole seconds.
         """
-        task, tools = _task_of(row, parameters), self._tools
+        task, tools = task_of(row, parameters), self._tools
         assert tools is not None
         if task.reserved_at != tools.second:
             tools.second = task.reserved_at
             tools.claimed.clear()
         ahead = tools.claimed[task.id] = tools.claimed.get(task.id, -1) + 1
         return self._marked_apart(task, ahead) if ahead else task
+
+    def _taken(self, sql: str, parameters: dict[str, Any], count: int) -> list[ClaimedTask]:
+        """Claim up to so many in one write; those whose attempts are used up are buried and left out."""
+        parameters["count"] = count
+        rows, _over = self._run(sql, parameters)
+        with contextlib.suppress(TypeError):  # priorities of other programs may be no numbers
+            rows.sort(key=_PRIORITY_ORDER)
+        tasks = self._all_claimed(rows, parameters)
+        used_up = [task for task in tasks if task.attempt > task.max_attempts and task.attempt > 1]
+        if not used_up:
+            return tasks
+        for task in used_up:
+            rescuing.bury_untried(self._db, task)
+        return [task for task in tasks if task not in used_up]
+
+    def _all_claimed(self, rows: list[sqlite3.Row], parameters: dict[str, Any]) -> list[ClaimedTask]:
+        """As ``_claimed``, for the rows of one claim: one by one they cost 2 µs more each."""
+        tools, worker, now, until = self._tools, parameters["worker"], parameters["now"], parameters["lease_until"]
+        assert tools is not None
+        if now != tools.second:
+            tools.second = now
+            tools.claimed.clear()
+        claimed, tasks = tools.claimed, []
+        for row in rows:
+            task_id, name, payload, attempt, most, _priority, _due = row
+            try:
+                values = (task_id, name.decode(), payload.decode(), attempt, most, worker, now, until)
+            except (AttributeError, UnicodeDecodeError):
+                task = task_of(row, parameters)
+            else:
+                task = tuple.__new__(ClaimedTask, values)
+            ahead = claimed[task_id] = claimed.get(task_id, -1) + 1
+            tasks.append(self._marked_apart(task, ahead) if ahead else task)
+        return tasks
 
     def _marked_apart(self, task: ClaimedTask, ahead_s: int) -> ClaimedTask:
         """Put the claim's time so many seconds ahead that no earlier claim had it."""
@@ -273,26 +292,13 @@ class Claimer:
 
     def _wished(
         self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
-    ) -> _Wish:
+    ) -> Wish:
         """Return what is asked for, made ready; first see to what is to be seen to from time to time."""
         wish = self._wish
         if wish is None or not wish.is_still(worker_id, capabilities, lease_seconds, types):
-            lease_us = _checked(worker_id, lease_seconds)
-            offers = dict(capabilities or {})
-            parameters = {"worker": worker_id, "capabilities": json.dumps(offers, sort_keys=True) if offers else "{}"}
-            if types:
-                parameters["types"] = json.dumps(list(types))
             shape = Shape(self.strategy, bool(types), self._careful)
-            wish = self._wish = _Wish(
-                worker_id,
-                offers,
-                lease_seconds,
-                tuple(types),
-                lease_us,
-                parameters,
-                shape,
-                claim_sql.claim_first(shape),
-            )
+            self._second = -1
+            wish = self._wish = wish_of(worker_id, capabilities, lease_seconds, types, shape)
         clock = time.monotonic()
         if clock >= self._watch_at:
             self._look_around(clock)
@@ -308,7 +314,18 @@ class Claimer:
             self._is_usual = self._is_usual and not self._abroad
         self._watch_at = min(self._rescue_at, self._look_at)
 
-    def _next(self, wish: _Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
+    def _parameters(self, wish: Wish) -> dict[str, Any]:
+        """Return the parameters of a claim made now; all but the fraction stay the same for a second."""
+        second, rest_us = divmod(now_us(), 1_000_000)
+        if second != self._second:
+            self._second = second
+            self._constant = claim_sql.bounds(exact_text_of(second * 1_000_000)) | wish.parameters
+        parameters = self._constant.copy()
+        parameters["moment"] = parameters["spaced_until"] = f"{parameters['now']}.{rest_us:06}"
+        parameters["lease_until"] = text_after(second * 1_000_000 + rest_us + wish.lease_us)
+        return parameters
+
+    def _next(self, wish: Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
         shape = wish.shape
         self._is_usual = False
         if self._abroad:
@@ -316,6 +333,15 @@ class Claimer:
             parameters |= claim_sql.bounds(parameters["moment"], exact_text(now_utc() + LOOK_AHEAD))
         if self.strategy is Strategy.WEIGHTED_RANDOM:
             return self._drawn(shape, parameters)
+        row, over, mark = self._in_line(wish, shape, parameters)
+        if row is not None or not over:
+            return row
+        return self._past_unsuitable(wish, shape, parameters, mark)
+
+    def _in_line(
+        self, wish: Wish, shape: Shape, parameters: dict[str, Any]
+    ) -> tuple[sqlite3.Row | None, bool, claim_walk.Mark | None]:
+        """Claim by one statement or two; return the row, whether it gave up, and the mark it began at."""
         mark = None if self._memory.is_empty else self._memory.recall(wish)
         if mark is None and self.strategy is Strategy.PRIORITY and not self._abroad:
             if self._without_short_cut > 0:
@@ -324,19 +350,25 @@ class Claimer:
                 rows, over = self._run(wish.short_cut, parameters)
                 if rows:
                     self._is_usual = True
-                    return rows[0]
+                    return rows[0], False, None
                 self._without_short_cut = _SHORT_CUT_REST
                 if over:
-                    return self._past_unsuitable(wish, shape, parameters, mark)
+                    return None, True, None
         if mark is not None:
             parameters |= mark.parameters()
-        rows, over = self._run(claim_sql.claim(replace(shape, remembers=mark is not None)), parameters)
-        if rows or not over:
-            return rows[0] if rows else None
-        return self._past_unsuitable(wish, shape, parameters, mark)
+            if wish.plain is not None:
+                rows, over = self._run(wish.plain, parameters)
+                if rows or over:
+                    return rows[0] if rows else None, over, None
+        if shape is not wish.shape:  # of times abroad
+            sql = claim_sql.claim(replace(shape, remembers=mark is not None))
+        else:
+            sql = wish.general if mark is None else wish.remembering
+        rows, over = self._run(sql, parameters)
+        return rows[0] if rows else None, over, mark
 
     def _past_unsuitable(
-        self, wish: _Wish, shape: Shape, parameters: dict[str, Any], mark: claim_walk.Mark | None
+        self, wish: Wish, shape: Shape, parameters: dict[str, Any], mark: claim_walk.Mark | None
     ) -> sqlite3.Row | None:
         """Claim where many tasks in front don't suit: find the next one without a lock, then take it."""
         for _ in range(_TRIES):
@@ -420,62 +452,3 @@ class Claimer:
             except sqlite3.Error as error:
                 raise self._db.explain(error) from error
         return tools
-
-    def _bury_untried(self, task: ClaimedTask) -> None:
-        words = f"attempts used up: {task.attempt - 1} of {task.max_attempts}; dead letter without another try"
-        now = now_text()
-        values = {"id": task.id, "worker": task.worker_id, "attempt": task.attempt, "error": words, "now": now}
-        with self._db.transaction():
-            if self._db.execute(_BURY_UNTRIED, values).rowcount == 1:
-                write_log(self._db, task.id, "WARNING", words, now=now)
-
-    def _rescue_one(self, row: sqlite3.Row, now: str) -> int:
-        used_up = row["attempts"] >= max(1, row["max_attempts"])
-        tried = f"attempt {row['attempts']} of {row['max_attempts']}"
-        message = f"The lease of worker {_text(row['holder'])} expired during {tried}"
-        values: dict[str, Any] = {"id": row["id"], "now": now}
-        if used_up:
-            values["error"] = f"{message}; no attempts are left"
-        try:
-            self._db.execute(_BURY if used_up else _REQUEUE, values)
-        except QueueDatabaseError as error:
-            if "malformed JSON" in str(error):
-                return 0  # SQLite refuses every change of this row (see _ask); the others go on
-            raise
-        outcome = "no attempts are left: dead letter" if used_up else "waiting again"
-        write_log(self._db, row["id"], "WARNING", f"{message}; {outcome}", now=now)
-        return 1
-
-
-def _parameters(wish: _Wish) -> dict[str, Any]:
-    """Return the parameters of a claim made now."""
-    moment_us = now_us()
-    parameters: dict[str, Any] = claim_sql.bounds(exact_text_of(moment_us))
-    parameters["lease_until"] = text_after(moment_us + wish.lease_us)
-    parameters.update(wish.parameters)
-    return parameters
-
-
-def _task_of(row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
-    task_id, name, payload, attempt, most = tuple(row)[:5]
-    try:
-        payload = payload.decode()
-    except (AttributeError, UnicodeDecodeError):
-        payload = payload or ""
-    return ClaimedTask(
-        task_id, _text(name), payload, attempt, most, parameters["worker"], parameters["now"], parameters["lease_until"]
-    )
-
-
-def _text(cell: bytes | None) -> str:
-    return "" if cell is None else cell.decode("utf-8", "backslashreplace")
-
-
-def _checked(worker_id: str, lease_seconds: float) -> int:
-    """Check what a worker claims with and return the lease in microseconds."""
-    if not isinstance(worker_id, str) or not worker_id.strip():
-        raise ValueError(f"worker_id must be a text that isn't empty, not {worker_id!r}")
-    valid = isinstance(lease_seconds, (int, float)) and not isinstance(lease_seconds, bool)
-    if not valid or not 0.001 <= lease_seconds <= LONGEST_LEASE_S:
-        raise ValueError(f"lease_seconds must be between 0.001 and {LONGEST_LEASE_S:.0f}, not {lease_seconds!r}")
-    return round(lease_seconds * 1_000_000)

@@ -28,6 +28,7 @@ from prismq_gui.queue.write_lock import WriteLock
 
 TIMEOUT_S = 5.0
 _Tools = TypeVar("_Tools")
+_Result = TypeVar("_Result")
 _FIRST_WORD = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*([A-Za-z]+)", re.DOTALL)
 _WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
@@ -170,8 +171,10 @@ class QueueDatabase:
         with self.lock:
             connection = self._connection or self.get_connection()
             if self._depth:
-                with self._explained():
+                try:  # as _explained(), without a context manager's 1 µs
                     return connection.execute(sql, params).fetchall()
+                except _SQLITE_ERRORS as error:
+                    raise self.explain(error) from error
             try:  # around acquire() too: an interrupt on its way back must not keep the lock
                 if not self._door.acquire(TIMEOUT_S):
                     raise self._kept_out()
@@ -193,8 +196,10 @@ class QueueDatabase:
         with self.lock:
             connection = self._connection or self.get_connection()
             if self._depth:
-                with self._explained():
+                try:
                     return connection.execute(sql, params)
+                except _SQLITE_ERRORS as error:
+                    raise self.explain(error) from error
             try:
                 if not self._door.acquire(TIMEOUT_S):
                     raise self._kept_out()
@@ -244,6 +249,37 @@ class QueueDatabase:
                     self._depth = 0
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
+
+    def together(self, work: Callable[[], _Result]) -> _Result:
+        """Do ``work`` in one transaction and return what it returns; joins the one that is open in this thread.
+
+        What it raises rolls back what it wrote (where it joined: what the outer transaction wrote, if it passes
+        on there). As ``transaction``, a little cheaper.
+
+        Raises:
+            QueueBusyError: Another program held the file for over 5 s.
+        """
+        with self.lock:
+            if self._depth:
+                return work()
+            connection = self._connection or self.get_connection()
+            try:
+                if not self._door.acquire(TIMEOUT_S):
+                    raise self._kept_out()
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    self._depth = 1
+                    result = work()
+                    connection.execute("COMMIT")
+                finally:
+                    self._depth = 0
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+            except _SQLITE_ERRORS as error:
+                raise self.explain(error) from error
+            finally:
+                self._door.release()
+            return result
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

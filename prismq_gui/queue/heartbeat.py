@@ -18,7 +18,7 @@ from typing import Any
 
 from prismq_gui.queue import settling
 from prismq_gui.queue.cancelling import find_request
-from prismq_gui.queue.claiming import ClaimedTask
+from prismq_gui.queue.claimed import ClaimedTask
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost, QueueDatabaseError
 from prismq_gui.queue.handlers import TaskContext

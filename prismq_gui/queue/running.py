@@ -12,9 +12,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from prismq_gui.queue import cancelling, settling
-from prismq_gui.queue.claiming import ClaimedTask
+from prismq_gui.queue.claimed import ClaimedTask
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost, QueueDatabaseError, TaskCancelled
 from prismq_gui.queue.handler_process import HandlerProcess
@@ -24,6 +25,8 @@ from prismq_gui.queue.logs import LogBuffer, LogLine, write_lines
 from prismq_gui.queue.outcomes import Completed, Ended, Failed, Outcome, error_text, is_permanent
 from prismq_gui.queue.retry import RetryPolicy
 from prismq_gui.queue.signals import EndNow, Stopping
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class Rules:
     retry: RetryPolicy
     tell: Callable[[str], None]
     log_lines: bool = True
+
+
+Along = Callable[[Callable[[], object]], "ClaimedTask | None"]
+"""Records what became of a task, and may claim and start the next one in the same write."""
 
 
 class TaskRunner:
@@ -59,8 +66,13 @@ class TaskRunner:
         """End the handlers' process, where one was started."""
         self._process.close()
 
-    def run(self, task: ClaimedTask) -> None:
+    def run(self, task: ClaimedTask, *, is_started: bool = False, along: Along | None = None) -> ClaimedTask | None:
         """Run a claimed task and record what became of it.
+
+        Args:
+            task: The task.
+            is_started: That it starts is on record already.
+            along: Records its end; returns the next task, which is started then.
 
         Raises:
             LeaseLost: The task isn't this worker's any more; what was done is not recorded.
@@ -70,11 +82,20 @@ class TaskRunner:
         if self._keeper is not None:
             self._keeper.hold(task, context)
         try:
-            self._record(task, lambda: settling.start(self._db, task, log=self._rules.log_lines))
-            self._record(task, self._settled(task, registration, context))
+            if not is_started:
+                self._record(task, lambda: self.start(task))
+            settle = self._settled(task, registration, context)
+            if along is None:
+                self._record(task, settle)
+                return None
+            return self._record(task, lambda: along(settle))
         finally:
             if self._keeper is not None:
                 self._keeper.let_go(context)
+
+    def start(self, task: ClaimedTask) -> None:
+        """Record that a task starts."""
+        settling.start(self._db, task, log=self._rules.log_lines)
 
     def _settled(
         self, task: ClaimedTask, registration: Registration | None, context: TaskContext
@@ -151,7 +172,7 @@ class TaskRunner:
             delay = (registration.retry or self._rules.retry).delay(task.attempt)
             settling.retry_later(self._db, task, outcome.error, delay, outcome.trace)
 
-    def _record(self, task: ClaimedTask, settle: Callable[[], object]) -> None:
+    def _record(self, task: ClaimedTask, settle: Callable[[], _Result]) -> _Result:
         """Record what became of a task, trying for as long as its lease may last: the work is done already.
 
         Raises:
@@ -160,7 +181,7 @@ class TaskRunner:
         deadline, wait_s = time.monotonic() + self._rules.lease_seconds, 0.05
         while True:
             try:
-                settle()
+                return settle()
             except LeaseLost:
                 raise
             except QueueDatabaseError as error:
@@ -170,8 +191,6 @@ class TaskRunner:
                         f"so it runs again once its lease has ended. {error}"
                     ) from error
                 self._rules.tell(f"task {task.id}: {error} Trying again.")
-            else:
-                return
             time.sleep(wait_s)
             wait_s = min(2.0, wait_s * 2)
 

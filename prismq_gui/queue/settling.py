@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from prismq_gui.queue.claiming import ClaimedTask
+from prismq_gui.queue.claimed import ClaimedTask
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost
 from prismq_gui.queue.logs import shorten, write_log
@@ -123,10 +123,13 @@ def _settle(
         values["error"] = shorten(error)
     if run_after is not None:
         values["run_after"] = utc_text(run_after)
-    with db.transaction():
+
+    def write() -> None:
         if db.change(statement, values) != 1:
             raise _lost(task)
         write_log(db, task.id, level, words, details, now=now)
+
+    db.together(write)
 
 
 def _change(db: QueueDatabase, task: ClaimedTask, statement: str) -> None:

@@ -72,7 +72,7 @@ def text_after(moment_us: int) -> str:
 
 def now_text() -> str:
     """Return the written form of the time now."""
-    return text_of(now_us())
+    return _second_text(time.time_ns() // 1_000_000_000)
 
 
 @lru_cache(maxsize=256)

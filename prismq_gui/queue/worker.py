@@ -12,20 +12,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from prismq_gui.queue import settling
 from prismq_gui.queue.claim_sql import Strategy
-from prismq_gui.queue.claiming import ClaimedTask, Claimer
+from prismq_gui.queue.claimed import ClaimedTask
+from prismq_gui.queue.claiming import Claimer
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import LeaseLost, QueueBusyError, QueueDatabaseError, QueueSchemaError
 from prismq_gui.queue.handler_process import pickled, refuse_in_import
 from prismq_gui.queue.handlers import ISOLATIONS, HandlerRegistry, Isolation
 from prismq_gui.queue.heartbeat import Keeper, beat
 from prismq_gui.queue.retry import RetryPolicy
-from prismq_gui.queue.running import Rules, TaskRunner
+from prismq_gui.queue.running import Along, Rules, TaskRunner
 from prismq_gui.queue.signals import EndNow, Stopping, install_signal_handlers
 
 __all__ = ["QueueWorker", "install_signal_handlers", "new_worker_id"]
@@ -200,11 +201,28 @@ class QueueWorker:
     def _claim(self) -> ClaimedTask | None:
         return self._claimer.claim(self.worker_id, self.capabilities, self._lease_seconds, self._types)
 
-    def _run_task(self, runner: TaskRunner, task: ClaimedTask) -> None:
+    def _run_task(
+        self, runner: TaskRunner, task: ClaimedTask, *, is_started: bool = False, along: Along | None = None
+    ) -> ClaimedTask | None:
         try:
-            runner.run(task)
+            return runner.run(task, is_started=is_started, along=along)
         except LeaseLost as error:
             self._tell(str(error))
+            return None
+
+    def _settle_and_claim(
+        self, settle: Callable[[], object], then: Callable[[ClaimedTask], object]
+    ) -> ClaimedTask | None:
+        """Record what became of a task, and claim and start the next one in the same write, where that can be."""
+        if not self._claiming.acquire(blocking=False):  # another slot is at it: it waits for work, and there is none
+            settle()
+            return None
+        try:
+            return self._claimer.settle_and_claim(
+                settle, self.worker_id, self.capabilities, self._lease_seconds, self._types, then=then
+            )
+        finally:
+            self._claiming.release()
 
     def _tell(self, words: str) -> None:
         print(f"{self.worker_id}: {words}", file=sys.stderr)
@@ -233,14 +251,29 @@ class _Slot:
     def work(self) -> None:
         """Claim and run until the end; what ends it early is kept in ``error``, and ends the other slots."""
         try:
-            while (task := self._next()) is not None:
-                self._worker._run_task(self._runner, task)
+            task, is_started = self._next(), False
+            while task is not None:
+                following = self._worker._run_task(self._runner, task, is_started=is_started, along=self._along)
                 self.ran += 1
+                task, is_started = (self._next(), False) if following is None else (following, True)
         except BaseException as error:  # noqa: BLE001 (raised again by run, in its thread)
             self.error = error
             self._failed.set()
         finally:
             self._runner.close()
+
+    def _along(self, settle: Callable[[], object]) -> ClaimedTask | None:
+        """Record the end of a task, and take the next one along unless this slot is to end."""
+        stopping = self._stopping
+        if (
+            self._keeper.file_gone.is_set()
+            or self._failed.is_set()
+            or stopping.stop.is_set()
+            or stopping.at_once.is_set()
+        ):
+            settle()
+            return None
+        return self._worker._settle_and_claim(settle, self._runner.start)
 
     def _next(self) -> ClaimedTask | None:
         """Return the next task, once there is one; None where this slot is to end."""

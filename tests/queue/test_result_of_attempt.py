@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prismq_gui.queue import Claimer, QueueClient, QueueDatabase, settling
-from prismq_gui.queue.claiming import ClaimedTask
+from prismq_gui.queue.claimed import ClaimedTask
 from prismq_gui.queue.logs import write_log
 from tests.helpers.files import run_sql
 

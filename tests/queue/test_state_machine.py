@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -291,7 +292,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.settle_one(task, how)
 
     def settle_one(self, task: ClaimedTask, how: str) -> None:
-        settle, transition = SETTLINGS[how]
+        settle = SETTLINGS[how][0]
         each = self.model.tasks[task.id]
         if not self.model.holds(task) or (how == "start" and each.status == "processing"):
             sql = "SELECT * FROM task_queue WHERE id = ?"
@@ -301,6 +302,12 @@ class QueueMachine(RuleBasedStateMachine):
             assert tuple(self.db.execute(sql, (task.id,)).fetchone()) == before
             return
         settle(self.db, task)
+        self.settled(task, how)
+
+    def settled(self, task: ClaimedTask, how: str) -> None:
+        """Follow a settling write that went through."""
+        _settle, transition = SETTLINGS[how]
+        each = self.model.tasks[task.id]
         if how == "renew":
             each.expired = False
         elif how == "start":
@@ -319,6 +326,40 @@ class QueueMachine(RuleBasedStateMachine):
         """As above, never with a claim that was lost: else few tasks would come further."""
         held = self.model.held()
         self.settle_one(held[pick % len(held)], how)
+
+    @precondition(lambda self: self.model.held())
+    @rule(
+        target=claims, pick=st.integers(0, 99), how=st.sampled_from(sorted(set(SETTLINGS) - {"start"})), worker=workers,
+        types=types, offers=offers, strategy=st.sampled_from(Strategy), fresh=st.booleans(),
+    )  # fmt: skip
+    def settle_and_claim(
+        self, pick: int, how: str, worker: str, types: tuple[str, ...], offers: dict[str, Any], strategy: Strategy,
+        fresh: bool,
+    ) -> object:  # fmt: skip
+        """The next task is claimed in the same write, or none is."""
+        claimer, day = self.claimer(strategy, fresh), today()
+        held = self.model.held()
+        if not held:  # given back by what had to be looked for first
+            return multiple()
+        task = held[pick % len(held)]
+        settle, start = partial(SETTLINGS[how][0], self.db, task), partial(settling.start, self.db)
+        following = claimer.settle_and_claim(settle, worker, offers, LEASE_S, types, then=start)
+        self.settled(task, how)
+        candidates = self.model.candidates(strategy, types, offers, day)
+        takes_longer = self.crowd or any(each.ahead for each in self.model.tasks.values())
+        if strategy is Strategy.WEIGHTED_RANDOM or (following is None and takes_longer):
+            assert following is None
+            return multiple()
+        expected, buried = self.model.expected_claims(candidates[:1], 1)
+        for each in buried:
+            self.model.bury_untried(each)
+        self.agree(expected, [] if following is None else [following], day)
+        if following is None:
+            return multiple()
+        each = self.model.tasks[following.id]
+        self.model.move(each, Transition.START)
+        each.lines += 1
+        return following
 
     @rule(task=claims)
     def look_for_a_request(self, task: ClaimedTask) -> None:

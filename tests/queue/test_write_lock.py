@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -26,6 +29,9 @@ with closing(WriteLock(path)) as line:
         assert line.acquire(0)
     print("ready", flush=True)
     sys.stdin.readline()
+    if verb == "wait":
+        assert line.acquire(60)
+        line.release()
     if verb == "count":
         for _ in range({TURNS}):
             assert line.acquire(60)
@@ -47,6 +53,25 @@ def running(verb: str, path: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Look again and again until something has come about."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+def is_locked(handle: int) -> bool:
+    """Whether somebody else holds a lock on a file; POSIX alone."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return False
 
 
 @pytest.fixture
@@ -93,3 +118,42 @@ def test_giving_back_what_is_not_held_harms_nobody(path: Path) -> None:
         line.release()
         line.release()
         assert other.acquire(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process can't be suspended by a signal there")
+def test_a_process_suspended_at_the_head_of_the_line_keeps_nobody_out(path: Path) -> None:
+    with closing(WriteLock(path)) as line, running("hold", path) as holder, running("wait", path) as waiter:
+        assert waiter.stdin is not None
+        waiter.stdin.write("go\n")
+        waiter.stdin.flush()
+        with line.line_path.open("rb") as head:
+            wait_until(lambda: is_locked(head.fileno()))
+        waiter.send_signal(signal.SIGSTOP)
+        holder.kill()
+        holder.wait(timeout=30)
+        assert line.acquire(30)
+        waiter.send_signal(signal.SIGCONT)
+        line.release()
+        assert waiter.wait(timeout=60) == 0
+
+
+def test_a_time_out_in_line_leaves_no_place_taken(path: Path) -> None:
+    with closing(WriteLock(path)) as line, running("hold", path) as holder, running("wait", path) as waiter:
+        assert waiter.stdin is not None
+        waiter.stdin.write("go\n")
+        waiter.stdin.flush()
+        assert not line.acquire(0.05)  # behind the waiter
+        assert not line.acquire(0.05)
+        holder.kill()
+        assert waiter.wait(timeout=60) == 0
+        assert line.acquire(30)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 32, b"\x7f" * 200, struct.pack("4d", *[float("nan")] * 4)])
+def test_whatever_stands_in_the_lock_file_the_lock_is_had_and_given(path: Path, content: bytes) -> None:
+    path.with_name("queue.db-lock").write_bytes(content)
+    with closing(WriteLock(path)) as line, closing(WriteLock(path)) as other:
+        assert line.acquire(5)
+        assert not other.acquire(0.05)
+        line.release()
+        assert other.acquire(5)
