@@ -1,0 +1,139 @@
+"""What failed tasks share, a row a trait: its counts on both sides, and how much of it is sure, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from prismq_gui.insight.shared_traits import SharedTrait
+from prismq_gui.insight.trait_extraction import TraitKey
+from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.text import one_line, visible
+
+Index = QModelIndex | QPersistentModelIndex
+
+TRAIT_COLUMNS = (
+    Column("trait", "Trait", 30),
+    Column("failed", "Failed", 15, numeric=True),
+    Column("passed", "Passed", 15, numeric=True),
+    Column("measure", "How much", 40),
+)
+_ROOT = QModelIndex()
+_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
+_ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
+_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
+_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_WHOLE = 10  # from here on a ratio is told without a fraction
+
+
+class TraitTableModel(QAbstractTableModel):
+    """Traits in the order they were told. GUI thread."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.columns = TRAIT_COLUMNS
+        self._traits: tuple[SharedTrait, ...] = ()
+        self._cells: tuple[tuple[str, ...], ...] = ()
+
+    def show_traits(self, traits: Sequence[SharedTrait]) -> None:
+        """Show these."""
+        if tuple(traits) == self._traits:
+            return
+        self.beginResetModel()
+        self._traits = tuple(traits)
+        self._cells = tuple(cells_of(each) for each in traits)
+        self.endResetModel()
+
+    def id_at(self, row: int) -> str | None:
+        """Return what stands for the trait in a row."""
+        return self._cells[row][0] if 0 <= row < len(self._cells) else None
+
+    def row_of(self, id: str) -> int | None:
+        """Return the row of a trait."""
+        return next((row for row, cells in enumerate(self._cells) if cells[0] == id), None)
+
+    def cells(self, row: int) -> tuple[str, ...] | None:
+        """Return a row's strings in column order."""
+        return self._cells[row] if 0 <= row < len(self._cells) else None
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        """Return the number of traits."""
+        return 0 if parent.isValid() else len(self._cells)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: Index, role: int = _DISPLAY) -> object:
+        """Return what a cell shows; never an error."""
+        row, column = index.row(), index.column()
+        if not (0 <= row < len(self._cells) and 0 <= column < len(self.columns)):
+            return None
+        if role == _DISPLAY:
+            return self._cells[row][column]
+        if role == _ACCESSIBLE:
+            return f"{self.columns[column].title}: {self._cells[row][column]}"
+        if role == _TOOLTIP:
+            return sentence_of(self._traits[row])
+        if role == _ALIGNMENT:
+            return _RIGHT if self.columns[column].numeric else _LEFT
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
+        """Return a column's title, stable name or alignment."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        column = self.columns[section]
+        if role in (_DISPLAY, _ACCESSIBLE):
+            return column.title
+        if role == NAME_ROLE:
+            return column.key
+        if role == _ALIGNMENT:
+            return _RIGHT if column.numeric else _LEFT
+        return None
+
+
+def cells_of(shared: SharedTrait) -> tuple[str, ...]:
+    """Return a trait's row."""
+    return (
+        trait_text(shared.trait),
+        f"{shared.failed:,} of {shared.failed_of:,}",
+        f"{shared.passed:,} of {shared.passed_of:,}",
+        measure_text(shared),
+    )
+
+
+def trait_text(trait: TraitKey) -> str:
+    """Return "payload.region = eu" on one line."""
+    return f"{one_line(trait.name, 100)} = {one_line(trait.value, 100)}"
+
+
+def measure_text(shared: SharedTrait) -> str:
+    """Return the lift and its lower bound in words."""
+    if shared.by_nature:
+        return "failing itself brings it"
+    if not shared.is_excess:
+        return f"they lack it: seldom here, by {-shared.difference:.0%}, surely {shared.sure_difference:.0%}"
+    surely = f"surely {_ratio(shared.lift_low)} times"
+    if math.isinf(shared.lift):
+        return f"none that passed has it; {surely}"
+    return f"{_ratio(shared.lift)} times as often, {surely}"
+
+
+def sentence_of(shared: SharedTrait) -> str:
+    """Return all of a trait in sentences, its other names too."""
+    lines = [
+        f"{trait_text(shared.trait)}: {shared.failed:,} of {shared.failed_of:,} failed tasks have it, "
+        f"{shared.passed:,} of {shared.passed_of:,} passed ones; {measure_text(shared)}.",
+    ]
+    if shared.also:
+        lines.append("Exactly the same tasks have: " + "; ".join(trait_text(each) for each in shared.also))
+    return visible("\n".join(lines))
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= _WHOLE else f"{value:.1f}"
