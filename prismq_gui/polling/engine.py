@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
+from prismq_gui.polling.failure_desk import FailureDesk
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
 from prismq_gui.polling.known import Known
 from prismq_gui.polling.latest import Latest
@@ -85,6 +86,7 @@ class Engine(QObject):
         self._feed = Feed(self._latest, render, breath)
         self._runner = Runner()
         self.search = SearchDesk(breath, self)
+        self.failures = FailureDesk(breath, self)
         self.looks = LookDesk(breath, self)
         self._threads = [
             WorkerThread("poll", self._poller),
@@ -156,6 +158,7 @@ class Engine(QObject):
         self._feed.interrupt()
         self._feed_closed.emit()
         self.search.close_file()
+        self.failures.close_file()
         self.known_values.emit(None)
         self.looks.close_file()
 
@@ -163,6 +166,7 @@ class Engine(QObject):
         """Stop to look at the file, or look again; rows that are scrolled to are read all the same."""
         self.looks.paused = paused
         self._pause_wanted.emit(paused)
+        self.failures.set_paused(paused)
 
     def _on_poller_opened(self, opened: Opened) -> None:
         if self._request is None or opened.number != self._latest.opening:
@@ -173,6 +177,7 @@ class Engine(QObject):
         # The feed hears of the file before the models ask it anything about it.
         self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
         self.search.open_file(self._request.path)
+        self.failures.open_file(self._request.path)
         self.looks.open_file(self._request.path)
         self.opened.emit(opened.facts)
 
@@ -189,6 +194,7 @@ class Engine(QObject):
         if snapshot.data_generation != self._generation:
             self._generation = snapshot.data_generation
             self._feed_changed.emit()
+            self.failures.note_change()
         self.snapshot.emit(snapshot)
 
     def request_known_values(self) -> None:
@@ -216,6 +222,7 @@ class Engine(QObject):
         """Read figures and list anew now, whatever it costs."""
         self._refresh_wanted.emit(table)
         self._poll_wanted.emit()
+        self.failures.look_now()
 
     def request_detail(self, sequence: int, task_id: int) -> None:
         """Have all of one task read (``detail_loaded``); the newest sequence wins."""
@@ -273,6 +280,7 @@ class Engine(QObject):
         self.stop_operation()
         self.blockSignals(True)
         self.search.ask_to_end()
+        self.failures.ask_to_end()
         self.looks.ask_to_end()
         for thread in self._threads:
             thread.ask_to_end()
@@ -280,6 +288,7 @@ class Engine(QObject):
         for thread in self._threads:
             thread.end(deadline)
         self.search.end(deadline)
+        self.failures.end(deadline)
         self.looks.end(deadline)
 
 
