@@ -1,7 +1,7 @@
-"""All there is to know of one task: its state in a sentence, times, payload, error, logs.
+"""All there is to know of one task: its state in a sentence, times, why it is not running, attempts, payload, logs.
 
 Owns showing it and keeping the reader's place through refreshes. Must not read: it is handed a
-``TaskDetail``.
+``TaskDetail`` and a ``TaskStory``.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ from PySide6.QtWidgets import (
 
 from prismq_gui.insight.messages import TaskDetail
 from prismq_gui.models.text import cell_text
+from prismq_gui.polling.look_wishes import TaskStory
 from prismq_gui.theme import Theme, set_role, status_of
+from prismq_gui.views.attempt_list import AttemptList
 from prismq_gui.views.detail_facts import DetailFacts
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.json_tree import JsonView
 from prismq_gui.views.log_list import LogList
 from prismq_gui.views.plain_text import label, one_line, tooltip
 from prismq_gui.views.text_panel import TextPanel
+from prismq_gui.views.why_view import WhyView
 
-PAYLOAD, COMPATIBILITY, ERROR, LOGS = range(4)
+WHY, ATTEMPTS, PAYLOAD, COMPATIBILITY, ERROR, LOGS = range(6)
 
 
 class _Top(QWidget):
@@ -48,12 +51,14 @@ class DetailPanel(QFrame):
 
     previous_requested = Signal()
     next_requested = Signal()
+    task_requested = Signal(object)  # the id of a task that is ahead in line
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._detail: TaskDetail | None = None
         self._task_id: object = None
+        self._story: TaskStory | None = None
         set_role(self, "surface")
         self.setAccessibleName("Task")
         self._empty = EmptyState(theme, self)
@@ -91,6 +96,9 @@ class DetailPanel(QFrame):
 
     def _make_tabs(self) -> None:
         theme = self._theme
+        self.why = WhyView(theme, self)
+        self.why.task_requested.connect(self.task_requested)
+        self.attempts = AttemptList(theme, self)
         self.payload = JsonView(theme, "Payload", self)
         self.compatibility = JsonView(theme, "Compatibility", self)
         self.error = TextPanel(theme, "Error", self)
@@ -98,6 +106,8 @@ class DetailPanel(QFrame):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.setIconSize(QSize(self._theme.space(3.5), self._theme.space(3.5)))
+        self.tabs.addTab(self.why, "&Why")
+        self.tabs.addTab(self.attempts, "Atte&mpts")
         self.tabs.addTab(self.payload, "&Payload")
         self.tabs.addTab(self.compatibility, "&Compatibility")
         self.tabs.addTab(self.error, "&Error")
@@ -107,6 +117,7 @@ class DetailPanel(QFrame):
         self.text_button.toggled.connect(self._on_text_button_toggled)
         self.tabs.setCornerWidget(self.text_button)
         self.tabs.currentChanged.connect(self._on_tabs_current_changed)
+        self.tabs.setCurrentIndex(PAYLOAD)
 
     def _lay_out(self) -> None:
         space = self._theme.space
@@ -202,12 +213,17 @@ class DetailPanel(QFrame):
     def show_detail(self, detail: TaskDetail, sentence: str, now: datetime) -> None:
         """Show a task; the same one again keeps tab, scroll and what is opened. ``now`` is naive UTC."""
         row = detail.row
+        story = self._story
         if row.id != self._task_id or self._detail is None:
             self._forget(row.id)
+        is_known = self._detail is not None and self._detail.row == row
         self._detail, self._task_id = detail, row.id
         self.title_label.setText(f"Task {row.id}")
         self.type_label.setText(f"{cell_text(row.type) or 'no type'}  ·  {cell_text(row.status) or 'no status'}")
-        self.sentence_label.setText(one_line(sentence))
+        if not is_known or self._story is None:
+            self.sentence_label.setText(one_line(sentence))
+        if story is not None and self._story is None:
+            self.show_story(story)  # it came before the task itself
         self._show_shape()
         self.facts.show_detail(detail, now)
         self.payload.show_preview(detail.payload)
@@ -217,8 +233,29 @@ class DetailPanel(QFrame):
         count = f"{len(detail.logs)}{'+' if detail.logs_truncated else ''}"
         self._name_tab(LOGS, f"&Logs ({count})", "The newest lines; there are more." if detail.logs_truncated else "")
         self._stack.setCurrentWidget(self._page)
-        self.setAccessibleDescription(sentence)
+        self.setAccessibleDescription(self.sentence_label.text())
         self._fit_top()
+
+    def show_story(self, story: TaskStory) -> None:
+        """Show why the task that is shown or awaited is not running, and its attempts; of another one nothing."""
+        if story.task_id != self._task_id:
+            return
+        self._story = story
+        if story.explanation is None or self._detail is None:
+            return
+        self.why.show_explanation(story.explanation)
+        if self.sentence_label.text() != one_line(story.explanation.sentence):
+            self.sentence_label.setText(one_line(story.explanation.sentence))
+            self.setAccessibleDescription(self.sentence_label.text())
+            self._fit_top()
+        if story.timeline is not None:
+            self.attempts.show_timeline(story.timeline)
+            self._name_tab(ATTEMPTS, f"Atte&mpts ({len(story.timeline.attempts)})", "")
+
+    def show_story_problem(self, task_id: object, sentence: str) -> None:
+        """Tell why it cannot be said why a task is not running."""
+        if task_id == self._task_id:
+            self.why.show_problem(sentence)
 
     def tick(self, now: datetime) -> None:
         """Bring relative times up to the moment; ``now`` is naive UTC."""
@@ -242,7 +279,10 @@ class DetailPanel(QFrame):
 
     def _forget(self, task_id: object) -> None:
         """Drop the task that was shown, and the reader's place in it."""
-        self._detail, self._task_id = None, task_id
+        self._detail, self._task_id, self._story = None, task_id, None
+        self.why.forget()
+        self.attempts.forget()
+        self._name_tab(ATTEMPTS, "Atte&mpts", "")
         self.payload.forget()
         self.compatibility.forget()
 

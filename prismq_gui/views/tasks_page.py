@@ -34,6 +34,7 @@ from prismq_gui.views.filter_bar import FilterBar, TaskFilterPieces
 from prismq_gui.views.plain_text import label
 from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.status_chips import StatusChips, thousands
+from prismq_gui.views.story_watch import StoryWatch
 from prismq_gui.views.table_view import BigTableView
 
 # What tells why a task is where it is stands at the left; the rest is a scroll or the header's menu away.
@@ -70,6 +71,7 @@ class TasksPage(QWidget):
         self.scan_bar = ScanBar(theme, self)
         self.table = BigTableView(theme, self)
         self.detail = DetailPanel(theme, self)
+        self.story = StoryWatch(engine.looks, self.detail)
         self.empty = EmptyState(theme, self)
         self.held_button = QToolButton(self)
         self.rows_label = label("", "muted", self)
@@ -131,6 +133,7 @@ class TasksPage(QWidget):
         self.table.customContextMenuRequested.connect(self._on_table_context_menu_requested)
         self.detail.previous_requested.connect(lambda: self.table.step(-1))
         self.detail.next_requested.connect(lambda: self.table.step(1))
+        self.detail.task_requested.connect(self.reveal)
         self.model.progress_changed.connect(self._on_model_progress_changed)
         self.model.count_changed.connect(self._on_model_count_changed)
         self.model.held_changed.connect(self._on_model_held_changed)
@@ -220,6 +223,7 @@ class TasksPage(QWidget):
         """Bring ages up to the moment; once a second."""
         if self.detail.isVisible():
             self.detail.tick(_now())
+            self.story.tick()
 
     def _on_model_progress_changed(self, progress: float, complete: bool) -> None:
         self.scan_bar.set_progress(progress, complete)
@@ -273,14 +277,17 @@ class TasksPage(QWidget):
     def _ask_detail(self) -> None:
         wanted = self.table.current_id
         if self.detail.isHidden():
+            self.story.show_task(None)
             return
         if not isinstance(wanted, int):
             self._detail_sequence += 1
             self.detail.clear()
+            self.story.show_task(None)
             return
         self._detail_sequence += 1
         self.detail.show_loading(wanted)
         self._engine.request_detail(self._detail_sequence, wanted)
+        self.story.show_task(wanted)
 
     def _on_engine_detail_loaded(self, sequence: int, found: TaskDetail | None) -> None:
         wanted = self.table.current_id
