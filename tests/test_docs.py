@@ -278,6 +278,16 @@ def test_each_call_of_the_program_is_one_that_it_takes(path: Path, capsys: pytes
     assert refused == []
 
 
+def test_the_page_of_the_command_line_names_each_verb_and_option() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    missing = []
+    for verb in (verb for verb, (_module, about) in VERBS.items() if about):
+        options = re.findall(r"--[a-z][a-z-]+", make_parser(verb, load(verb)).format_usage())
+        missing += [verb] if not re.search(rf"`{verb}[ `\[]", page) else []
+        missing += [f"{verb} {name}" for name in options if not re.search(rf"{name}(?![\w-])", page)]
+    assert missing == []
+
+
 def test_the_check_of_links_sees_what_is_wrong(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# One *two*: `x()`\n\n## One two x\n\n```text\n# no heading\n```\n", encoding="utf-8")

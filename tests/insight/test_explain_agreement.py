@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight.explain import explain
@@ -20,6 +20,7 @@ from prismq_gui.insight.explanations import Explanation, Offer, Verdict
 from prismq_gui.insight.upcoming import next_claim, next_tasks
 from prismq_gui.queue import Claimer, QueueDatabase, Strategy
 from prismq_gui.queue.timestamps import now_utc
+from tests.helpers.examples import examples
 from tests.insight.helping import reading
 
 ORDERED = (Strategy.PRIORITY, Strategy.FIFO, Strategy.LIFO)
@@ -144,7 +145,7 @@ def stands_first(each: Explanation, strategy: Strategy) -> bool:
     return runs and line is not None and line.place == 1
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(rows=ROWS, capabilities=CAPABILITIES, types=TYPES, strategy=st.sampled_from(ORDERED))
 def test_the_task_told_to_be_next_is_the_one_that_is_claimed(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Cells], capabilities: dict[str, Any], types: tuple[str, ...],
@@ -176,7 +177,7 @@ def test_the_task_told_to_be_next_is_the_one_that_is_claimed(
             assert statuses[task_id] == rows[task_id - 1].status
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows=ROWS, capabilities=CAPABILITIES, types=TYPES, strategy=st.sampled_from(ORDERED))
 def test_the_places_told_are_the_order_of_the_claims(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Cells], capabilities: dict[str, Any], types: tuple[str, ...],
@@ -201,7 +202,7 @@ def test_the_places_told_are_the_order_of_the_claims(
     assert sorted(places.values()) == sorted(claimed)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(rows=ROWS, capabilities=CAPABILITIES, types=TYPES, seed=st.integers(0, 9))
 def test_a_claim_by_lot_draws_one_that_has_a_chance_and_with_the_same_seed_the_same(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Cells], capabilities: dict[str, Any], types: tuple[str, ...],

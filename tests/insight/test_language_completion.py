@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight.completion import CompletionKind, KnownValues, complete
 from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.insight.language import FilterSyntaxError, Table, parse
 from prismq_gui.insight.payload_columns import MAX_COLUMNS, Found, PayloadColumn, PayloadValue, payload_column
+from tests.helpers.examples import examples
 from tests.helpers.files import make_foreign_queue, run_sql
 from tests.insight.helping import reading, task_ids
 
@@ -73,7 +74,7 @@ def test_lines_of_the_log_have_their_own() -> None:
     assert applied("lev") == []
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(alphabet='status:type =<>!*?"(),.-payload[]', max_size=25), st.integers(0, 25), st.sampled_from(Table))
 def test_any_text_has_offers_that_lie_in_it(text, cursor, table):
     for offer in complete(text, cursor, VALUES, table):

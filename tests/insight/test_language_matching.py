@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
@@ -27,6 +27,7 @@ from prismq_gui.insight.language_values import (
     read_amount,
     read_scalar,
 )
+from tests.helpers.examples import examples
 from tests.insight.helping import log_ids, reading, task_ids
 from tests.insight.language_oracle import matches
 
@@ -268,7 +269,7 @@ def fill(path: Path, table: str, found: list[dict[str, object]]) -> list[dict[st
         return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(rows, task_queries)
 def test_sql_agrees_with_python_on_every_task(found, query):
     with tempfile.TemporaryDirectory() as folder:
@@ -284,7 +285,7 @@ def test_sql_agrees_with_python_on_every_task(found, query):
         assert [row for row, answer in answers if answer] == [row["id"] for row in held if matches(query, row, CLOCK)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(lines, log_queries)
 def test_sql_agrees_with_python_on_every_log_line(found, query):
     with tempfile.TemporaryDirectory() as folder:
@@ -305,7 +306,7 @@ def timeless(query: Query) -> bool:
     return not any(word in format(query) for word in ("now", "day", "tomorrow", "age", "ran", "waited", "00:"))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows, task_queries.filter(timeless), st.sampled_from(TaskColumn), st.booleans(), st.booleans())
 def test_a_scan_by_any_way_gives_what_python_finds(found, query, column, descending, indexed):
     with tempfile.TemporaryDirectory() as folder:
@@ -327,7 +328,7 @@ def test_a_scan_by_any_way_gives_what_python_finds(found, query, column, descend
             )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(lines, log_queries.filter(timeless), st.sampled_from([None, None, 1]))
 def test_a_log_scan_by_any_way_gives_what_python_finds(found, query, task_id):
     with tempfile.TemporaryDirectory() as folder:
@@ -342,7 +343,7 @@ def test_a_log_scan_by_any_way_gives_what_python_finds(found, query, task_id):
             assert list(reader.logs_after(fill_task, 1, 9)) == [each for each in expected if each > 1]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.one_of(task_queries, log_queries))
 def test_the_canonical_text_is_parsed_to_the_same_filter(query):
     text = format(query)

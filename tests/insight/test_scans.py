@@ -7,10 +7,11 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
+from tests.helpers.examples import examples
 from tests.insight.helping import log_ids, reading, task_ids
 from tests.insight.test_bad_data import LOOSE_SCHEMA
 
@@ -117,7 +118,7 @@ def naive(rows: list[tuple[object, ...]], wanted: TaskFilter, order: TaskOrder) 
     return [row_id for _, row_id in sorted(found, reverse=order.descending)]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(tables(), filters, orders, st.booleans())
 def test_a_scan_equals_a_look_at_every_row(rows, wanted, order, indexed):
     with tempfile.TemporaryDirectory() as folder:
@@ -129,7 +130,7 @@ def test_a_scan_equals_a_look_at_every_row(rows, wanted, order, indexed):
             assert list(reader.tasks_after(wanted, 10, 5)) == newer[:5]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(st.tuples(st.integers(1, 3), words, cells, cells), max_size=20),
     st.lists(words, max_size=2).map(tuple),

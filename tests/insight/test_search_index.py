@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from prismq_gui.insight.search_index import IndexState
+from tests.helpers.examples import examples
 from tests.helpers.files import make_foreign_queue
 from tests.insight.searching import build, found, oracle
 
@@ -98,6 +99,4 @@ class SearchMachine(RuleBasedStateMachine):
 
 
 TestSearch = SearchMachine.TestCase
-TestSearch.settings = settings(
-    max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestSearch.settings = settings(examples(25), stateful_step_count=12, suppress_health_check=list(HealthCheck))

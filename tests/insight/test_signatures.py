@@ -8,11 +8,12 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight import signatures
 from prismq_gui.insight.signatures import NO_TEXT, RULES_VERSION, SIGNATURE_CHARACTERS, group_key, signature
+from tests.helpers.examples import examples
 from tests.helpers.files import run_sql
 
 CAUSES = {
@@ -132,7 +133,7 @@ hostile = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(hostile)
 def test_a_signature_of_any_text_is_one_short_line_without_digits_and_its_own_signature(text):
     found = signature(text)
@@ -143,7 +144,7 @@ def test_a_signature_of_any_text_is_one_short_line_without_digits_and_its_own_si
     assert found == " ".join(found.split())
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, 10**18), st.integers(0, 10**9), st.uuids(), st.from_regex(r"[0-9a-f]{8,40}", fullmatch=True))
 def test_numbers_and_ids_never_part_a_cause(number, line, uuid, digest):
     first = f"job {number} of {uuid} at line {line}: blob {digest}7 is bad"

@@ -8,12 +8,13 @@ from array import array
 from contextlib import closing
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.operations.messages import Matching, Selected
 from prismq_gui.operations.operator import Operator
+from tests.helpers.examples import examples
 from tests.helpers.files import make_foreign_queue
 from tests.operations.helping import CANCEL, RETRY, all_rows, integrity
 
@@ -29,7 +30,7 @@ TARGETS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows=TASKS, target=TARGETS, kind=st.sampled_from([RETRY, CANCEL]))
 def test_plan_agrees_with_apply(rows, target, kind):
     with tempfile.TemporaryDirectory() as folder:
