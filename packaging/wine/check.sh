@@ -128,8 +128,20 @@ make_python() {
   touch "$python_home/.ready"
 }
 
+# The tests write and sync thousands of small files: in memory, where there is enough, backups and changes took 65 s
+# instead of 166 on a machine whose disk was busy.
+memory_folder() {
+  local free_kib
+  free_kib=$(df --output=avail -k /dev/shm 2>/dev/null | tail -1) || return 0
+  if [ "${free_kib:-0}" -gt 2000000 ] && [ -w /dev/shm ]; then
+    mktemp -d -p /dev/shm prismq-wine.XXXXXX
+  fi
+}
+
 run_tests() {
-  local copy="$work/prismq im Prüfstand"
+  local copy="$work/prismq im Prüfstand" where=()
+  in_memory=$(memory_folder)
+  [ -z "$in_memory" ] || where=(--basetemp "$(windows_path "$in_memory/tests")")
   mkdir "$copy"
   tar c -C "$root" --exclude=__pycache__ prismq_gui tests resources pyproject.toml constraints.txt dev.py README.md \
     docs CHANGELOG.md | tar x -C "$copy"
@@ -137,16 +149,16 @@ run_tests() {
   windows_python -c "import sys, sqlite3; print('Windows Python', sys.version.split()[0], 'with SQLite',
     sqlite3.sqlite_version, 'on Windows', '.'.join(map(str, sys.getwindowsversion()[:3])), 'of $(wine --version 2>/dev/null)')"
   # A test over its time ends the whole run on Windows, and processes start and files sync slowly under Wine.
-  LIMIT_S=3000 windows_python -m pytest -p no:cacheprovider -o timeout=300 "$@"
+  LIMIT_S=3000 windows_python -m pytest -p no:cacheprovider -o timeout=300 "${where[@]}" "$@"
 }
 
 mkdir -p "$cache"
 # One at a time: two would make the same folders, and share Wine's services.
 exec 9>"$cache/lock"
 flock 9
-work=$(mktemp -d)
+work=$(mktemp -d) in_memory=""
 # Wine's services end by themselves some seconds after the last program; until then they hold the lock, hence 9>&-.
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" ${in_memory:+"$in_memory"}' EXIT
 {
   get_wine
   make_prefix
