@@ -21,6 +21,7 @@ import pytest
 from prismq_gui.queue import CancelOutcome, Claimer, LeaseLost, QueueClient, QueueDatabase, settling
 from tests.helpers.files import make_foreign_queue, run_sql
 from tests.helpers.processes import wait_until
+from tests.helpers.windows import under_wine
 from tests.queue.fire_checks import Evidence, check
 from tests.queue.fire_foreign import ForeignProgram
 from tests.queue.fire_processes import ROOT, STOP, launch
@@ -102,7 +103,7 @@ class Fire:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(150 + 6 * ROUNDS)
+@pytest.mark.timeout((150 + 6 * ROUNDS) * (4 if under_wine() else 1))  # there 100 s alone, and 360 beside others
 def test_F1_sixteen_processes_killed_again_and_again_lose_no_task_and_run_none_twice(tmp_path: Path) -> None:
     fire = Fire(tmp_path, SEED)
     try:
