@@ -275,4 +275,4 @@ class SearchPage(QWidget):
             return f"Stopped at {self._progress:.0%}: {hits}"
         if self.state is SearchState.FAILED:
             return f"{hits}, then: {self._trouble}"
-        return hits if self.state is SearchState.DONE else ""
+        return hits if self.state is SearchState.DONE and count else ""

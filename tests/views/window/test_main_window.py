@@ -225,7 +225,7 @@ def test_A_bad_file_gives_one_banner_and_a_good_one_opens_afterwards(
     assert (bad.read_bytes() if bad.is_file() else None) == before
     assert str(bad) not in driver.window.settings.recent_files
     driver.open(copy_sample(tmp_path, "good.db"))
-    assert driver.window.banner.isHidden()
+    assert driver.is_quiet()
     assert driver.column("id")
 
 
@@ -250,7 +250,7 @@ def test_B6_B7_a_file_that_goes_and_returns(opened: Driver, sample_db: Path) -> 
     assert opened.window.tasks_page.model.count == shown
     assert not opened.window.actions_["retry"].isEnabled()
     aside.rename(sample_db)
-    opened.until(lambda: opened.window.banner.isHidden() and opened.window.session.link.state is LinkState.LIVE)
+    opened.until(lambda: opened.is_quiet() and opened.window.session.link.state is LinkState.LIVE)
 
 
 def test_B5_a_replaced_file_is_opened_anew(opened: Driver, sample_db: Path, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_rollback_journal_file_that_is_locked_is_told_and_opens_by_itself(driv
         assert str(path) in told
         writer.execute("ROLLBACK")
     driver.until(lambda: driver.window.session.is_open and driver.window.tasks_page.model.count == 3)
-    driver.until(driver.window.banner.isHidden)
+    driver.until(driver.is_quiet)
 
 
 def test_C14_read_only_says_so_and_switches_writing_off(driver: Driver, sample_db: Path) -> None:
