@@ -210,6 +210,7 @@ class MainWindow(QMainWindow):
         self.update_actions()
 
     def _on_session_opened(self, _facts: FileFacts) -> None:
+        self.search_page.forget()
         path = self.session.path
         if path is None:
             return
