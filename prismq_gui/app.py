@@ -74,7 +74,7 @@ def main_window(app: QApplication, folder: Path | None, log: Path | None = None)
     loaded = store.load()
     theme = Theme(app, _MODES[loaded.settings.theme])
     theme.apply()
-    with collected_here(), _engine() as engine:
+    with collected_here(), _engine(folder) as engine:
         window = MainWindow(theme, engine, store, default_db_path(), loaded.settings)
         try:
             if loaded.note:
@@ -90,9 +90,9 @@ def main_window(app: QApplication, folder: Path | None, log: Path | None = None)
 
 
 @contextmanager
-def _engine() -> Iterator[Engine]:
+def _engine(folder: Path | None) -> Iterator[Engine]:
     """Make an engine whose threads have ended on leaving."""
-    engine = Engine(RENDERERS)
+    engine = Engine(RENDERERS, history_folder=folder)
     try:
         yield engine
     finally:

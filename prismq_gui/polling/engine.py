@@ -1,6 +1,6 @@
 """The engine: what the window asks of a queue file, and what it hears, without ever waiting.
 
-Owns the three working threads (poll, feed, operations) and the order in which they are told of a
+Owns the four working threads (poll, feed, overview, operations) and the order in which they are told of a
 new file. Wishes go down by queued signals, answers come up by signals; nothing here reads.
 """
 
@@ -29,6 +29,8 @@ from prismq_gui.polling.messages import (
     Snapshot,
     Table,
 )
+from prismq_gui.polling.overview_messages import OverviewNews, Span
+from prismq_gui.polling.overview_watch import OverviewWatch
 from prismq_gui.polling.poller import Opened, Opening, Poller
 from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
 from prismq_gui.polling.search_desk import SearchDesk
@@ -40,7 +42,8 @@ END_S = 1.0
 class Engine(QObject):
     """Lives in the window's thread; every method returns at once, but :meth:`shutdown`.
 
-    ``render`` turns a row of each table into what a model shows; it is called in the feed thread.
+    ``render`` turns a row of each table into what a model shows; it is called in the feed thread. The history of
+    a queue is kept in ``history_folder``, without one not at all.
     """
 
     snapshot = Signal(object)
@@ -57,6 +60,7 @@ class Engine(QObject):
     reported = Signal(object)
     operation_failed = Signal(object)
     known_values = Signal(object)  # Known, or None where no file is open
+    overview = Signal(object)  # OverviewNews
 
     _open_wanted = Signal(object)
     _close_wanted = Signal()
@@ -72,8 +76,13 @@ class Engine(QObject):
     _detail_wanted = Signal(object)
     _plan_wanted = Signal(object)
     _apply_wanted = Signal(object)
+    _snapshot_taken = Signal(object)
+    _span_wanted = Signal(object)
 
-    def __init__(self, render: Mapping[Table, Callable[..., object]], parent: QObject | None = None) -> None:
+    def __init__(
+        self, render: Mapping[Table, Callable[..., object]], parent: QObject | None = None, *,
+        history_folder: Path | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._latest = Latest()
         self._request: OpenRequest | None = None
@@ -84,18 +93,21 @@ class Engine(QObject):
         breath = Breath()
         self._poller = Poller(self._latest, breath)
         self._feed = Feed(self._latest, render, breath)
+        self._watch = OverviewWatch(self._latest, breath, history_folder)
         self._runner = Runner()
         self.search = SearchDesk(breath, self)
-        self.failures = FailureDesk(breath, self)
         self.looks = LookDesk(breath, self)
+        self.failures = FailureDesk(breath, self)
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
+            WorkerThread("overview", self._watch),
             WorkerThread("operations", self._runner),
         ]
         self._is_shut_down = False
         self._connect_poller()
         self._connect_feed()
+        self._connect_watch()
         self._connect_runner()
         for thread in self._threads:
             thread.start()
@@ -109,9 +121,9 @@ class Engine(QObject):
         poller.opened.connect(self._on_poller_opened)
         poller.link.connect(self._on_poller_link)
         poller.snapshot.connect(self._on_poller_snapshot)
+        poller.cautioned.connect(self._on_poller_cautioned)
         self._known_wanted.connect(poller.read_known)
         poller.known.connect(self._on_poller_known)
-        poller.cautioned.connect(self._on_poller_cautioned)
 
     def _connect_feed(self) -> None:
         feed = self._feed
@@ -127,6 +139,16 @@ class Engine(QObject):
         feed.rows_loaded.connect(self.rows_loaded)
         feed.failed.connect(self.feed_failed)
         feed.detail.connect(self.detail_loaded)
+
+    def _connect_watch(self) -> None:
+        watch = self._watch
+        self._feed_opened.connect(watch.open_file)
+        self._feed_closed.connect(watch.close_file)
+        self._pause_wanted.connect(watch.set_paused)
+        self._poll_wanted.connect(watch.look_now)
+        self._snapshot_taken.connect(watch.take_snapshot)
+        self._span_wanted.connect(watch.set_span)
+        watch.news.connect(self._on_watch_news)
 
     def _connect_runner(self) -> None:
         runner = self._runner
@@ -156,11 +178,12 @@ class Engine(QObject):
         self._latest.opening += 1  # first, so that what is ended knows it is void
         self._poller.interrupt()
         self._feed.interrupt()
+        self._watch.interrupt()
         self._feed_closed.emit()
         self.search.close_file()
+        self.looks.close_file()
         self.failures.close_file()
         self.known_values.emit(None)
-        self.looks.close_file()
 
     def set_paused(self, paused: bool) -> None:
         """Stop to look at the file, or look again; rows that are scrolled to are read all the same."""
@@ -177,8 +200,8 @@ class Engine(QObject):
         # The feed hears of the file before the models ask it anything about it.
         self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
         self.search.open_file(self._request.path)
-        self.failures.open_file(self._request.path)
         self.looks.open_file(self._request.path)
+        self.failures.open_file(self._request.path)
         self.opened.emit(opened.facts)
 
     def _on_poller_cautioned(self, asked: Cautioned) -> None:
@@ -195,6 +218,7 @@ class Engine(QObject):
             self._generation = snapshot.data_generation
             self._feed_changed.emit()
             self.failures.note_change()
+        self._snapshot_taken.emit(snapshot)
         self.snapshot.emit(snapshot)
 
     def request_known_values(self) -> None:
@@ -204,6 +228,16 @@ class Engine(QObject):
     def _on_poller_known(self, known: Known) -> None:
         if known.epoch == self._epoch and self._path is not None:
             self.known_values.emit(known)
+
+    # -- the overview
+
+    def show_past(self, span: Span | None) -> None:
+        """Tell (``overview``) so much of the past each second; None: nobody looks, the verdict alone is kept up."""
+        self._span_wanted.emit(span)
+
+    def _on_watch_news(self, news: OverviewNews) -> None:
+        if news.epoch == self._epoch and self._path is not None:
+            self.overview.emit(news)
 
     # -- tables
 
@@ -280,16 +314,16 @@ class Engine(QObject):
         self.stop_operation()
         self.blockSignals(True)
         self.search.ask_to_end()
-        self.failures.ask_to_end()
         self.looks.ask_to_end()
+        self.failures.ask_to_end()
         for thread in self._threads:
             thread.ask_to_end()
         deadline = time.monotonic() + END_S
         for thread in self._threads:
             thread.end(deadline)
         self.search.end(deadline)
-        self.failures.end(deadline)
         self.looks.end(deadline)
+        self.failures.end(deadline)
 
 
 def _refused(what: str, subject: str, advice: str) -> Problem:
