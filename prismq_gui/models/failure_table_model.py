@@ -20,9 +20,9 @@ from prismq_gui.polling.failure_news import FailureNews, last_hour_of
 Index = QModelIndex | QPersistentModelIndex
 
 FAILURE_COLUMNS = (
-    Column("count", "Tasks", 7, numeric=True),
+    Column("count", "Tasks", 10, numeric=True),
+    Column("trend", "Trend", 22),
     Column("signature", "Cause", 44),
-    Column("trend", "Trend", 26),
     Column("last_seen", "Last seen", 15),
     Column("first_seen", "First seen", 15),
     Column("statuses", "Statuses", 20),
@@ -183,8 +183,8 @@ class FailureTableModel(QAbstractTableModel):
     def _render(self, group: FailureGroup) -> tuple[str, ...]:
         return (
             f"{group.count:,}",
-            one_line(group.signature),
             group.trend.value,
+            one_line(group.signature),
             _time(group.last_seen),
             _time(group.first_seen),
             shares_text(group.statuses),

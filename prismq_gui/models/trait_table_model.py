@@ -15,10 +15,10 @@ from prismq_gui.models.text import one_line, visible
 Index = QModelIndex | QPersistentModelIndex
 
 TRAIT_COLUMNS = (
-    Column("trait", "Trait", 30),
-    Column("failed", "Failed", 15, numeric=True),
-    Column("passed", "Passed", 15, numeric=True),
-    Column("measure", "How much", 40),
+    Column("trait", "Trait", 26),
+    Column("failed", "Failed", 11, numeric=True),
+    Column("passed", "Passed", 11, numeric=True),
+    Column("measure", "As often", 20),
 )
 _ROOT = QModelIndex()
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
@@ -113,22 +113,30 @@ def trait_text(trait: TraitKey) -> str:
 
 
 def measure_text(shared: SharedTrait) -> str:
-    """Return the lift and its lower bound in words."""
+    """Return the lift and its lower bound in few words."""
     if shared.by_nature:
-        return "failing itself brings it"
+        return "failing brings it"
     if not shared.is_excess:
-        return f"they lack it: seldom here, by {-shared.difference:.0%}, surely {shared.sure_difference:.0%}"
-    surely = f"surely {_ratio(shared.lift_low)} times"
-    if math.isinf(shared.lift):
-        return f"none that passed has it; {surely}"
-    return f"{_ratio(shared.lift)} times as often, {surely}"
+        return f"seldom: {-shared.difference:.0%} fewer, surely {shared.sure_difference:.0%}"
+    surely = f"surely {_ratio(shared.lift_low)}"
+    return f"none passed, {surely}" if math.isinf(shared.lift) else f"{_ratio(shared.lift)} times, {surely}"
+
+
+def measure_sentence(shared: SharedTrait) -> str:
+    """Return the same in a sentence of its own."""
+    if shared.by_nature:
+        return "Failing itself brings it."
+    if not shared.is_excess:
+        return f"They lack it: {-shared.difference:.0%} fewer have it, surely {shared.sure_difference:.0%}."
+    often = "No task that passed has it" if math.isinf(shared.lift) else f"{_ratio(shared.lift)} times as often"
+    return f"{often}; surely {_ratio(shared.lift_low)} times as often at least (with 95 % certainty)."
 
 
 def sentence_of(shared: SharedTrait) -> str:
     """Return all of a trait in sentences, its other names too."""
     lines = [
         f"{trait_text(shared.trait)}: {shared.failed:,} of {shared.failed_of:,} failed tasks have it, "
-        f"{shared.passed:,} of {shared.passed_of:,} passed ones; {measure_text(shared)}.",
+        f"{shared.passed:,} of {shared.passed_of:,} passed ones. {measure_sentence(shared)}",
     ]
     if shared.also:
         lines.append("Exactly the same tasks have: " + "; ".join(trait_text(each) for each in shared.also))
