@@ -123,6 +123,8 @@ _VIEW = (
            checkable=True, enabled=needs_file),
     Action("show_logs", "&Logs", "Show the log lines of all tasks", (Place.VIEW,), "scroll-text", ("Ctrl+3",),
            group="page", checkable=True, enabled=needs_file),
+    Action("show_failures", "&Failures", "Show failed tasks by cause and what they share", (Place.VIEW,),
+           "triangle-alert", ("Ctrl+4",), group="page", checkable=True, enabled=needs_file),
     Action("show_search", "&Search everything", "Search all tasks and all log lines", (Place.VIEW,), "search",
            ("Ctrl+Shift+F",), group="page", checkable=True, enabled=needs_file),
     Action("refresh", "&Refresh", "Read everything anew now", (Place.VIEW, Place.TOP_BAR), "refresh-cw", ("F5",),

@@ -139,15 +139,20 @@ class Commands(QObject):
         """Preview a vacuum of the file."""
         self._operate(OperationKind.VACUUM, None)
 
-    def _operate(self, kind: OperationKind, target: Target | None) -> None:
+    def retry_tasks(self, target: Target) -> PlanDialog | None:
+        """Preview a retry of these tasks; return the dialog, None where another one is open."""
+        return self._operate(OperationKind.RETRY, target)
+
+    def _operate(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
         if self.plan_dialog is not None:
-            return
+            return None
         dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window)
         self.plan_dialog = dialog
         dialog.done_with.connect(self._on_dialog_done_with)
         dialog.finished.connect(self._on_dialog_finished)
         self._window.update_actions()
         dialog.start()
+        return dialog
 
     def _on_dialog_done_with(self, report: Report) -> None:
         self.operation_ended.emit(report)
@@ -173,6 +178,10 @@ class Commands(QObject):
     def show_workers(self, _checked: bool = True) -> None:
         """Show the workers."""
         self._window.show_page("workers")
+
+    def show_failures(self, _checked: bool = True) -> None:
+        """Show the failures by cause."""
+        self._window.show_page("failures")
 
     def show_logs(self, _checked: bool = True) -> None:
         """Show the log lines."""

@@ -14,11 +14,12 @@ from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QHi
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
-from prismq_gui.actions.context import ActionContext
+from prismq_gui.actions.context import ActionContext, may_write
 from prismq_gui.actions.registry import Place
+from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.insight.messages import FileFacts
 from prismq_gui.insight.versions import sqlite_note, sqlite_version
-from prismq_gui.operations.messages import Report
+from prismq_gui.operations.messages import Report, Selected
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.messages import Cautioned, LinkState, Snapshot, Table
 from prismq_gui.resources import resource_path
@@ -29,6 +30,7 @@ from prismq_gui.views.banner import Banner
 from prismq_gui.views.caution_dialog import CautionDialog
 from prismq_gui.views.commands import Commands
 from prismq_gui.views.dropping import dropped_file
+from prismq_gui.views.failures_page import FailuresPage
 from prismq_gui.views.logs_page import LogsPage
 from prismq_gui.views.notices import Notices
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
@@ -44,8 +46,9 @@ from prismq_gui.views.workers_page import WorkersPage
 
 PAGES = (
     RailPage("tasks", "Tasks", "list-checks"),
-    RailPage("workers", "Workers", "users"),
-    RailPage("logs", "Logs", "scroll-text"),
+    RailPage("failures", "Failures", "triangle-alert", "Ctrl+4"),
+    RailPage("workers", "Workers", "users", "Ctrl+2"),
+    RailPage("logs", "Logs", "scroll-text", "Ctrl+3"),
     RailPage("search", "Search", "search", "Ctrl+Shift+F"),
 )
 TICK_MS = 1_000
@@ -83,13 +86,15 @@ class MainWindow(QMainWindow):
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
         self.tasks_page = TasksPage(theme, engine, self)
+        self.failures_page = FailuresPage(theme, engine, self)
         self.workers_page = WorkersPage(theme, self)
         self.logs_page = LogsPage(theme, engine, self)
         self.search_page = SearchPage(theme, engine, self)
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
-        self._pages: dict[str, TasksPage | WorkersPage | LogsPage | SearchPage] = {
+        self._pages: dict[str, TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage] = {
             "tasks": self.tasks_page,
+            "failures": self.failures_page,
             "workers": self.workers_page,
             "logs": self.logs_page,
             "search": self.search_page,
@@ -142,6 +147,9 @@ class MainWindow(QMainWindow):
         self.search_page.task_requested.connect(self.show_task)
         self.search_page.line_requested.connect(self.show_log_line)
         self.search_page.index_switched.connect(self._on_search_page_index_switched)
+        self.failures_page.badge_changed.connect(self._show_badges)
+        self.failures_page.filter_requested.connect(self.show_tasks_by)
+        self.failures_page.retry_requested.connect(self._on_failures_page_retry_requested)
         self.workers_page.worker_requested.connect(self.show_tasks_of)
         self.start_page.open_requested.connect(self.commands.open_file)
         self.start_page.path_chosen.connect(self.open_path)
@@ -153,6 +161,7 @@ class MainWindow(QMainWindow):
         memory.restore_geometry(self, settings, self._theme)
         memory.restore_pages(settings, self.tasks_page, self.logs_page, self.workers_page)
         self.search_page.table.restore_layout(settings.layout("search"))
+        self.failures_page.restore(settings)
         self.actions_[f"theme_{settings.theme}"].setChecked(True)
         self._show_recent()
         self.show_page(settings.page if settings.page in self._pages else "tasks")
@@ -283,6 +292,18 @@ class MainWindow(QMainWindow):
         self.show_page("tasks")
         self.tasks_page.show_text(worker_id)
 
+    def show_tasks_by(self, wanted: TaskFilter, words: str) -> None:
+        """Show the tasks that a filter lets through; ``words`` say which those are."""
+        self.show_page("tasks")
+        self.tasks_page.set_filter(wanted)
+        self.tasks_page.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.status_line.show_message(words)
+
+    def _on_failures_page_retry_requested(self, target: Selected, first: bool) -> None:
+        dialog = self.commands.retry_tasks(target)
+        if dialog is not None and first:
+            dialog.done_with.connect(lambda report: self.failures_page.note_tried(target, report))
+
     def _on_session_changed(self) -> None:
         self._show_file()
         self._show_stack()
@@ -312,6 +333,8 @@ class MainWindow(QMainWindow):
     def _show_badges(self) -> None:
         silent = self.workers_page.silent_count
         self.rail.set_badge("workers", silent, alarm=silent > 0)
+        failed = self.failures_page.failed_lately
+        self.rail.set_badge("failures", failed, alarm=failed > 0)
 
     def _on_tick_timer_timeout(self) -> None:
         if not self.isVisible():
@@ -346,7 +369,9 @@ class MainWindow(QMainWindow):
 
     def update_actions(self) -> None:
         """Switch actions on and off, and tick those that are in force."""
-        self.actions_.update(self.context())
+        context = self.context()
+        self.actions_.update(context)
+        self.failures_page.set_refusal(may_write(context))
         self.actions_["set_paused"].setChecked(self.session.paused)
         self.actions_["toggle_detail"].setChecked(not self.tasks_page.detail.isHidden())
 
@@ -425,6 +450,7 @@ class MainWindow(QMainWindow):
         if self.session.path is None:
             settings = replace(settings, last_file="", last_read_only=False)
         settings = settings.with_layout("search", self.search_page.table.save_layout())
+        settings = self.failures_page.remembered(settings)
         self._keep(memory.remembered(settings, self, self.tasks_page, self.logs_page, self.workers_page))
 
 
