@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,13 +89,13 @@ def _run_beside(worker: QueueWorker, stopping: Stopping) -> int:
 
     thread = threading.Thread(target=work, name="worker", daemon=True)
     thread.start()
-    over_since: float | None = None
+    over_s = 0.0  # counted in looks: a process that got no time meanwhile, or slept with its machine, is not stuck
     try:
         while thread.is_alive():
             thread.join(_LOOK_S)
             if stopping.is_over():
-                over_since = over_since or time.monotonic()
-                if time.monotonic() - over_since > HARD_END_S:
+                over_s += _LOOK_S
+                if over_s > HARD_END_S:
                     _end_hard(worker)
     except EndNow as error:
         sys.stderr.flush()

@@ -145,7 +145,7 @@ def stands_first(each: Explanation, strategy: Strategy) -> bool:
     return runs and line is not None and line.place == 1
 
 
-@examples(150)
+@examples(60)
 @given(rows=ROWS, capabilities=CAPABILITIES, types=TYPES, strategy=st.sampled_from(ORDERED))
 def test_the_task_told_to_be_next_is_the_one_that_is_claimed(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Cells], capabilities: dict[str, Any], types: tuple[str, ...],
@@ -177,7 +177,7 @@ def test_the_task_told_to_be_next_is_the_one_that_is_claimed(
             assert statuses[task_id] == rows[task_id - 1].status
 
 
-@examples(60)
+@examples(30)
 @given(rows=ROWS, capabilities=CAPABILITIES, types=TYPES, strategy=st.sampled_from(ORDERED))
 def test_the_places_told_are_the_order_of_the_claims(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Cells], capabilities: dict[str, Any], types: tuple[str, ...],
@@ -202,7 +202,7 @@ def test_the_places_told_are_the_order_of_the_claims(
     assert sorted(places.values()) == sorted(claimed)
 
 
-@examples(80)
+@examples(40)
 @given(rows=ROWS, capabilities=CAPABILITIES, types=TYPES, seed=st.integers(0, 9))
 def test_a_claim_by_lot_draws_one_that_has_a_chance_and_with_the_same_seed_the_same(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Cells], capabilities: dict[str, Any], types: tuple[str, ...],

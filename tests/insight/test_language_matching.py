@@ -269,7 +269,7 @@ def fill(path: Path, table: str, found: list[dict[str, object]]) -> list[dict[st
         return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
 
 
-@examples(120)
+@examples(80)
 @given(rows, task_queries)
 def test_sql_agrees_with_python_on_every_task(found, query):
     with tempfile.TemporaryDirectory() as folder:
@@ -306,7 +306,7 @@ def timeless(query: Query) -> bool:
     return not any(word in format(query) for word in ("now", "day", "tomorrow", "age", "ran", "waited", "00:"))
 
 
-@examples(60)
+@examples(40)
 @given(rows, task_queries.filter(timeless), st.sampled_from(TaskColumn), st.booleans(), st.booleans())
 def test_a_scan_by_any_way_gives_what_python_finds(found, query, column, descending, indexed):
     with tempfile.TemporaryDirectory() as folder:

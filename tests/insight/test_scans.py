@@ -118,7 +118,7 @@ def naive(rows: list[tuple[object, ...]], wanted: TaskFilter, order: TaskOrder) 
     return [row_id for _, row_id in sorted(found, reverse=order.descending)]
 
 
-@examples(150)
+@examples(80)
 @given(tables(), filters, orders, st.booleans())
 def test_a_scan_equals_a_look_at_every_row(rows, wanted, order, indexed):
     with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ TARGETS = st.one_of(
 )
 
 
-@examples(60)
+@examples(40)
 @given(rows=TASKS, target=TARGETS, kind=st.sampled_from([RETRY, CANCEL]))
 def test_plan_agrees_with_apply(rows, target, kind):
     with tempfile.TemporaryDirectory() as folder:
