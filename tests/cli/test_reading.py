@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -154,12 +156,12 @@ def test_reader_that_has_had_enough_ends_a_listing_cleanly(tmp_path: Path) -> No
 
 
 def test_logs_show_the_last_lines_by_task_level_and_text(call: Call, queue: Path) -> None:
-    for number in range(1_200):
-        level = "ERROR" if number % 400 == 7 else "INFO"
-        run_sql(
-            queue, "INSERT INTO task_logs (task_id, level, message) VALUES (?, ?, ?)",
-            (1 + number % 3, level, f"line {number} {'ä' if number == 11 else ''}"),
-        )  # fmt: skip
+    lines = [
+        (1 + number % 3, "ERROR" if number % 400 == 7 else "INFO", f"line {number} {'ä' if number == 11 else ''}")
+        for number in range(1_200)
+    ]
+    with closing(sqlite3.connect(queue)) as connection, connection:
+        connection.executemany("INSERT INTO task_logs (task_id, level, message) VALUES (?, ?, ?)", lines)
 
     def numbers(*arguments: str) -> list[int]:
         return [int(line["message"].split()[1]) for line in call("logs", "--json", *arguments).objects]
