@@ -22,7 +22,7 @@ from prismq_gui.queue.upkeep import open_reading
 
 RENAME_PATIENCE_S = 3.0
 _STAMP = "%Y%m%dT%H%M%SZ"
-_SIDE_FILES = ("-wal", "-shm", "-journal", "-lock")
+_SIDE_FILES = ("-wal", "-shm", "-journal", "-lock", "-line")
 
 
 @dataclass(frozen=True, slots=True)

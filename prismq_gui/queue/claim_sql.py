@@ -125,7 +125,7 @@ WHERE id = (SELECT id FROM task_queue WHERE {WAITING} AND {first}
     AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)} ORDER BY run_after_utc, id LIMIT 1)
   AND {_GUARD} AND ({_suits(shape)})
   AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first}
-    AND run_after_utc >= :iso_from AND run_after_utc < :iso_until)
+    AND {_ISO_DUE})
 {_RETURNING}"""
 
 
@@ -305,7 +305,7 @@ WHERE id IN (SELECT id FROM task_queue WHERE {WAITING} AND {first}
     ORDER BY run_after_utc, id LIMIT :count)
   AND {_GUARD} AND ({_suits(shape)})
   AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first}
-    AND run_after_utc >= :iso_from AND run_after_utc < :iso_until)
+    AND {_ISO_DUE})
 {_RETURNING}, priority, run_after_utc"""
 
 

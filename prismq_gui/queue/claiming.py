@@ -30,6 +30,8 @@ from prismq_gui.queue.lottery import Lottery
 from prismq_gui.queue.timestamps import exact_text, exact_text_of, now_us, now_utc, text_after, utc_text
 
 RESCUE_INTERVAL_S = 5.0
+JUMP_S = 2.0  # of the wall clock between two looks
+AFTER_JUMP_S = 30.0  # a worker renews its leases each 15 s at the latest
 USED_UP_A_CLAIM = 100  # how many tasks without attempts left one claim buries before it gives up
 MOST_AT_ONCE = 1_000  # of claim_many: all of them are one write, in which the others wait
 
@@ -66,9 +68,10 @@ class Claimer:
         self._tools: ClaimTools | None = None
         self._memory = claim_walk.Memory()
         self._rescue_at = self._look_at = self._watch_at = -math.inf
+        self._ahead_s: float | None = None  # the wall clock, of the monotonic one
         self._abroad = False
         self._careful = False
-        self._is_usual = False  # the last claim found its task by the short cut: so will the next
+        self._usual: str | None = None  # the statement that found the last task: so will the next
         self._without_short_cut = 0
         self._wish: Wish | None = None
         self._second = -1  # of the parameters that stay the same for a second
@@ -152,10 +155,10 @@ class Claimer:
         """Claim within an open transaction, whose earlier writes are to stay whatever this meets."""
         try:
             row = None
-            if self._is_usual:
-                rows, _over = self._run(wish.short_cut, parameters)
+            if self._usual is not None:
+                rows, _over = self._run(self._usual, parameters)
                 row = rows[0] if rows else None
-                self._is_usual = row is not None
+                self._was_usual(found=row is not None)
             if row is None:
                 row, _over, _mark = self._in_line(wish, wish.shape, parameters)
             return None if row is None else self._claimed(row, parameters)
@@ -219,19 +222,21 @@ class Claimer:
         parameters = self._parameters(wish)
         tools, db = self._tools, self._db
         try:
-            if self._is_usual and tools is not None and tools.connection is db.open_connection:
+            usual = self._usual
+            if usual is not None and tools is not None and tools.connection is db.open_connection:
                 # As _next() would: but claim by claim its calls cost 4 µs of 70.
                 with db.lock:
                     tools.left = claim_walk.MOST_UNSUITABLE
-                    rows = db.write(wish.short_cut, parameters)
+                    rows = db.write(usual, parameters)
+                self._was_usual(found=bool(rows))
                 if rows:
                     return self._claimed(rows[0], parameters)
-                self._is_usual = False
             row = self._next(wish, parameters)
         except QueueDatabaseError as error:
             if self._careful or "malformed JSON" not in str(error):
                 raise
             self._careful = True
+            self._usual = None
             self._wish = wish = with_shape(wish, replace(wish.shape, careful=True))
             row = self._next(wish, parameters)
         return None if row is None else self._claimed(row, parameters)
@@ -297,7 +302,7 @@ class Claimer:
         wish = self._wish
         if wish is None or not wish.is_still(worker_id, capabilities, lease_seconds, types):
             shape = Shape(self.strategy, bool(types), self._careful)
-            self._second = -1
+            self._second, self._usual = -1, None
             wish = self._wish = wish_of(worker_id, capabilities, lease_seconds, types, shape)
         clock = time.monotonic()
         if clock >= self._watch_at:
@@ -306,12 +311,18 @@ class Claimer:
 
     def _look_around(self, clock: float) -> None:
         """Give back what has expired, and see whether times east of UTC are due; each as often as it may cost."""
+        ahead_s = now_us() / 1_000_000 - clock
+        if self._ahead_s is not None and ahead_s - self._ahead_s > JUMP_S:
+            # The clock was set forward, or the machine slept: all leases look over. Their holders renew them first.
+            self._rescue_at = clock + AFTER_JUMP_S
+        self._ahead_s = ahead_s
         if clock >= self._rescue_at:
             self._rescue_at = clock + RESCUE_INTERVAL_S
             self.rescue()
         if clock >= self._look_at:
             self._abroad = self._is_due_abroad()
-            self._is_usual = self._is_usual and not self._abroad
+            if self._abroad:
+                self._usual = None
         self._watch_at = min(self._rescue_at, self._look_at)
 
     def _parameters(self, wish: Wish) -> dict[str, Any]:
@@ -327,7 +338,7 @@ class Claimer:
 
     def _next(self, wish: Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
         shape = wish.shape
-        self._is_usual = False
+        self._usual = None
         if self._abroad:
             shape = replace(shape, abroad=True)
             parameters |= claim_sql.bounds(parameters["moment"], exact_text(now_utc() + LOOK_AHEAD))
@@ -349,23 +360,34 @@ class Claimer:
             else:
                 rows, over = self._run(wish.short_cut, parameters)
                 if rows:
-                    self._is_usual = True
+                    self._usual = wish.short_cut
                     return rows[0], False, None
                 self._without_short_cut = _SHORT_CUT_REST
                 if over:
                     return None, True, None
-        if mark is not None:
-            parameters |= mark.parameters()
             if wish.plain is not None:
                 rows, over = self._run(wish.plain, parameters)
+                if rows:
+                    self._usual = wish.plain
                 if rows or over:
                     return rows[0] if rows else None, over, None
+        if mark is not None:
+            parameters |= mark.parameters()
         if shape is not wish.shape:  # of times abroad
             sql = claim_sql.claim(replace(shape, remembers=mark is not None))
         else:
             sql = wish.general if mark is None else wish.remembering
         rows, over = self._run(sql, parameters)
         return rows[0] if rows else None, over, mark
+
+    def _was_usual(self, *, found: bool) -> None:
+        """Go on with the usual statement, but try the short cut again after some time."""
+        if not found:
+            self._usual = None
+        elif self._without_short_cut > 0:
+            self._without_short_cut -= 1
+            if not self._without_short_cut:
+                self._usual = None
 
     def _past_unsuitable(
         self, wish: Wish, shape: Shape, parameters: dict[str, Any], mark: claim_walk.Mark | None

@@ -10,11 +10,13 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import closing, suppress
 from pathlib import Path
 
 from prismq_gui.queue import (
     Claimer,
     HandlerRegistry,
+    QueueBusyError,
     QueueClient,
     QueueDatabase,
     QueueWorker,
@@ -74,6 +76,19 @@ def _claim_all(path: str, number: str) -> object:
     return ids
 
 
+def _claim_beside_others(path: str, number: str) -> object:
+    """As the worker does: another program's tight loop may keep SQLite's lock from us for longer than we wait."""
+    ids: list[int] = []
+    with closing(QueueDatabase(path)) as db:
+        claimer, is_done = Claimer(db), False
+        while not is_done:
+            with suppress(QueueBusyError):
+                while (task := claimer.claim(f"w{number}", lease_seconds=600)) is not None:
+                    ids.append(task.id)
+                is_done = True
+    return ids
+
+
 def _claim_many(path: str, number: str) -> object:
     ids = []
     with QueueDatabase(path) as db:
@@ -128,6 +143,7 @@ VERBS = {
     "serve": _serve,
     "initialise": _initialise,
     "claim_all": _claim_all,
+    "claim_beside_others": _claim_beside_others,
     "claim_many": _claim_many,
     "enqueue_same": _enqueue_same,
     "churn": _churn,

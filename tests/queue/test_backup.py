@@ -202,7 +202,7 @@ def test_E5_a_name_that_is_taken_or_the_queues_own_is_refused(db: QueueDatabase,
     own = [
         path,
         path.parent / "." / path.name,
-        *(Path(f"{path}{end}") for end in ("-wal", "-shm", "-lock", "-journal")),
+        *(Path(f"{path}{end}") for end in ("-wal", "-shm", "-lock", "-line", "-journal")),
     ]
     for target in (*own, *tmp_path.glob("link.db")):
         with pytest.raises(QueueDatabaseError, match="the queue itself or a file of it"):

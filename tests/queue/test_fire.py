@@ -191,7 +191,7 @@ def test_ours_and_another_program_at_once_share_the_tasks_and_run_none_twice(tmp
     path = make_foreign_queue(tmp_path / "queue.db", 1_500)
     command = [sys.executable, "-m"]
     others = [[*command, "tests.queue.fire_foreign", str(path), f"foreign-{n}"] for n in range(2)]
-    ours = [[*command, "tests.queue.processes", "claim_all", str(path), str(n)] for n in range(2)]
+    ours = [[*command, "tests.queue.processes", "claim_beside_others", str(path), str(n)] for n in range(2)]
     shares = [set(share) for share in talk([*others, *ours])]
     assert sum(map(len, shares)) == len(set().union(*shares)) == 1_500
     rows = dict(run_sql(path, "SELECT status, count(*) FROM task_queue GROUP BY status"))  # type: ignore[arg-type]

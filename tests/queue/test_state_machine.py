@@ -329,8 +329,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.held())
     @rule(
-        target=claims, pick=st.integers(0, 99), how=st.sampled_from(sorted(set(SETTLINGS) - {"start"})), worker=workers,
-        types=types, offers=offers, strategy=st.sampled_from(Strategy), fresh=st.booleans(),
+        target=claims, pick=st.integers(0, 99), how=st.sampled_from(sorted(set(SETTLINGS) - {"start", "retry"})),
+        worker=workers, types=types, offers=offers, strategy=st.sampled_from(Strategy), fresh=st.booleans(),
     )  # fmt: skip
     def settle_and_claim(
         self, pick: int, how: str, worker: str, types: tuple[str, ...], offers: dict[str, Any], strategy: Strategy,
@@ -339,7 +339,8 @@ class QueueMachine(RuleBasedStateMachine):
         """The next task is claimed in the same write, or none is."""
         claimer, day = self.claimer(strategy, fresh), today()
         held = self.model.held()
-        if not held:  # given back by what had to be looked for first
+        if not held:  # those whose lease is over are given back first
+            claimer.rescue()
             return multiple()
         task = held[pick % len(held)]
         settle, start = partial(SETTLINGS[how][0], self.db, task), partial(settling.start, self.db)
