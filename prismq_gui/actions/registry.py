@@ -114,6 +114,8 @@ _TASKS = (
            enabled=needs_tasks, starts_section=True),
     Action("next_task", "&Next task", "Go to the task below", (Place.TASKS,), "chevron-down", ("Alt+Down",),
            enabled=needs_tasks),
+    Action("next_tasks", "What comes ne&xt…", "Show the next 50 tasks that a worker would take, under each strategy",
+           (Place.TASKS,), "play", ("Ctrl+N",), enabled=needs_file, starts_section=True),
 )  # fmt: skip
 
 _VIEW = (

@@ -60,6 +60,9 @@ WORKER_COLUMNS = (
     Column("state", "State", 10),
     Column("heartbeat_utc", "Heartbeat", 14),
     Column("held", "Holds", 7, numeric=True),
+    Column("held_for", "Held for", 10, numeric=True),
     Column("held_ids", "Tasks held", 24),
+    Column("done_per_hour", "Done / h", 8, numeric=True),
+    Column("failed_per_hour", "Failed / h", 8, numeric=True),
     Column("capabilities", "Capabilities", 40),
 )

@@ -1,4 +1,4 @@
-"""The workers of a queue as a small table model: state, heartbeat age, what each holds."""
+"""The workers of a queue as a small table model: state, heartbeat age, what each holds, how much it gets done."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from prismq_gui.insight.messages import WorkerRow
 from prismq_gui.insight.states import StatusKind, duration_text, worker_state
+from prismq_gui.insight.worker_facts import AllWorkers, Rates, WorkerFacts
 from prismq_gui.models.columns import NAME_ROLE, STATUS_ROLE, WORKER_COLUMNS
 from prismq_gui.models.text import cell_text, cell_tooltip, visible
 from prismq_gui.models.times import UNREADABLE, time_tooltip
@@ -37,6 +38,7 @@ class WorkerTableModel(QAbstractTableModel):
         self._workers: list[WorkerRow] = []
         self._cells: list[tuple[str, ...]] = []
         self._states: list[str] = []
+        self._facts: dict[str, WorkerFacts] = {}
         self._now = _present()
 
     # -- what is shown
@@ -67,8 +69,14 @@ class WorkerTableModel(QAbstractTableModel):
             self.endInsertRows()
         self._render_all()
 
+    def set_facts(self, facts: AllWorkers | None, now: datetime | None = None) -> None:
+        """Tell what is known beyond a poll: since when they hold what, and their rates. ``now`` is naive UTC."""
+        self._facts = {} if facts is None else {each.worker_id: each for each in facts.workers}
+        self.tick(now)
+
     def clear(self) -> None:
         """Show none: no file is open."""
+        self._facts = {}
         self.set_workers(())
 
     def tick(self, now: datetime | None = None) -> None:
@@ -120,9 +128,32 @@ class WorkerTableModel(QAbstractTableModel):
             self._state(worker),
             self._age(worker),
             f"{worker.held:,}",
+            self._held_for(worker),
             f"{ids} and {more:,} more" if more > 0 else ids,
-            cell_text(worker.capabilities) if worker.registered else "",
+            _rate(self._rates(worker), failed=False),
+            _rate(self._rates(worker), failed=True),
+            self._capabilities(worker),
         )
+
+    def _rates(self, worker: WorkerRow) -> Rates | None:
+        facts = self._facts.get(worker.worker_id)
+        return facts.rates if facts is not None else None
+
+    def _held_for(self, worker: WorkerRow) -> str:
+        """Return for how long the longest held of its tasks is held, '' where it holds none."""
+        facts = self._facts.get(worker.worker_id)
+        if facts is None or not worker.held:
+            return ""
+        ages = [age for age in (each.held_s(self._now) for each in facts.holdings) if age is not None]
+        return duration_text(timedelta(seconds=max(ages))) if ages else "not known"
+
+    def _capabilities(self, worker: WorkerRow) -> str:
+        facts = self._facts.get(worker.worker_id)
+        if not worker.registered:
+            return ""
+        if facts is None or facts.raw_capabilities != worker.capabilities or facts.capabilities_problem:
+            return cell_text(worker.capabilities)
+        return ", ".join(cell_text(f"{each.name} {each.value}") for each in facts.capabilities) or "none"
 
     def _age(self, worker: WorkerRow) -> str:
         if worker.heartbeat_utc is None or worker.heartbeat_utc == "":
@@ -139,9 +170,25 @@ class WorkerTableModel(QAbstractTableModel):
         key, title = self.columns[column].key, self.columns[column].title
         if key == "heartbeat_utc":
             return time_tooltip(title, worker.heartbeat_utc) or None
+        if key in ("done_per_hour", "failed_per_hour"):
+            return _rate_tooltip(self._rates(worker), failed=key == "failed_per_hour")
+        if key == "held_ids":
+            return self._holdings_tooltip(worker) or None
         if key == "capabilities":
             return cell_tooltip(title, worker.capabilities) or None
         return f"{title}:\n{visible(worker.worker_id[:300])}" if key == "worker_id" else None
+
+    def _holdings_tooltip(self, worker: WorkerRow) -> str:
+        facts = self._facts.get(worker.worker_id)
+        if facts is None:
+            return ""
+        lines = []
+        for each in facts.holdings:
+            age = each.held_s(self._now)
+            since = f"for {duration_text(timedelta(seconds=age))}" if age is not None else "since an unknown time"
+            over = ", its lease is over" if each.is_lease_over(self._now) else ""
+            lines.append(f"{each.task_id} {visible(each.type)[:100]} {since}{over}")
+        return "\n".join(lines)
 
     # -- Qt
 
@@ -178,6 +225,25 @@ class WorkerTableModel(QAbstractTableModel):
         if role == _ALIGNMENT:
             return _RIGHT if column.numeric else _LEFT
         return None
+
+
+def _rate(rates: Rates | None, *, failed: bool) -> str:
+    """Return tasks an hour; a dash where it is not known, which is no zero."""
+    if rates is None:
+        return "–"
+    rate = rates.failed_per_hour if failed else rates.done_per_hour
+    if rate is None:
+        return "–"
+    return f"{rate:,.0f}" if rate >= 10 or rate == int(rate) else f"{rate:.1f}"
+
+
+def _rate_tooltip(rates: Rates | None, *, failed: bool) -> str:
+    if rates is None:
+        return "It is not read yet."
+    if rates.why_unknown:
+        return rates.why_unknown
+    count, what = (rates.failed, "failed attempts") if failed else (rates.done, "tasks done")
+    return f"{count:,} {what} in the last {duration_text(timedelta(seconds=rates.covered_s))}, as far as the log tells"
 
 
 def _present() -> datetime:

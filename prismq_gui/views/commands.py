@@ -16,6 +16,7 @@ from prismq_gui.operations.messages import OperationKind, Report, Target
 from prismq_gui.theme import Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.about_dialog import AboutDialog
+from prismq_gui.views.next_dialog import NextDialog
 from prismq_gui.views.plan_dialog import PlanDialog
 from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
 from prismq_gui.views.table_view import BigTableView
@@ -37,6 +38,7 @@ class Commands(QObject):
         self._window = window
         self._theme = theme
         self.plan_dialog: PlanDialog | None = None
+        self.next_dialog: NextDialog | None = None
 
     # -- file
 
@@ -168,6 +170,27 @@ class Commands(QObject):
     def next_task(self) -> None:
         """Go one task down."""
         self._window.tasks_page.table.step(1)
+
+    def next_tasks(self) -> None:
+        """Show what comes next, for the worker that is chosen on its page."""
+        window = self._window
+        name = window.workers_page.table.current_id if window.page == "workers" else None
+        self.show_next(name if isinstance(name, str) else "")
+
+    def show_next(self, worker: str) -> None:
+        """Show what a worker would take next; '' is any."""
+        if self.next_dialog is not None:
+            self.next_dialog.close()
+        names = [name for name in map(self._window.workers_page.model.id_at, range(200)) if name is not None]
+        dialog = NextDialog(self._theme, self._window.engine.looks, names, worker, self._window)
+        self.next_dialog = dialog
+        dialog.task_requested.connect(self._window.show_task)
+        self._window.session.snapshot_changed.connect(dialog.note_snapshot)
+        dialog.finished.connect(self._on_next_dialog_finished)
+        dialog.show()
+
+    def _on_next_dialog_finished(self, _result: int) -> None:
+        self.next_dialog = None
 
     # -- view
 

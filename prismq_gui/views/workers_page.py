@@ -1,29 +1,67 @@
-"""The workers of the queue: what state each is in and what it holds."""
+"""The workers of the queue: what state each is in, what it holds and gets done, and what it ran of late.
+
+Owns when the lanes are asked for: while the page is in view and the file has changed, never more than a tenth of the
+time. Must not read.
+"""
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timezone
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.models.worker_table_model import WorkerTableModel
+from prismq_gui.polling.look_wishes import LookKind, RecentWork, WorkWish
+from prismq_gui.polling.looking import Look, LookDesk, LookFailed
 from prismq_gui.polling.messages import Snapshot
-from prismq_gui.theme import Theme
+from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.empty_state import EmptyState
+from prismq_gui.views.lane_panel import LanePanel
 from prismq_gui.views.status_chips import thousands
 from prismq_gui.views.table_view import BigTableView
 
+AGAIN_S = 2.0
+UNCHANGED_S = 60.0  # a file that nobody wrote to: only what falls out of the window is new
+COST_SHARE = 10
+
 
 class WorkersPage(QWidget):
-    """All workers. GUI thread. ``worker_requested`` carries the name of the one whose tasks are wanted."""
+    """All workers. GUI thread. ``worker_requested`` carries the name of the one whose tasks are wanted.
+
+    ``next_requested`` carries the name of the worker whose next tasks are wanted ('' is any), ``task_requested`` an id.
+    """
 
     worker_requested = Signal(object)
+    next_requested = Signal(object)
+    task_requested = Signal(object)
     state_changed = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, desk: LookDesk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._desk = desk
+        self._number = 0
+        self._runs = self._is_told = self._has_changed = False
+        self._asked_at = self._cost_s = 0.0
+        self._seen: tuple[int, int] | None = None
         self.model = WorkerTableModel(self)
         self.table = BigTableView(theme, self)
+        self.lanes = LanePanel(theme, self)
+        self.words = ElidedLabel("muted", self)
+        self.next_button = QToolButton(self)
+        self.empty = EmptyState(theme, self)
+        self._stack = QStackedWidget(self)
+        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self._set_up()
+        self._lay_out(theme)
+        desk.told.connect(self._on_desk_told)
+        desk.failed.connect(self._on_desk_failed)
+        self.take_snapshot(None)
+
+    def _set_up(self) -> None:
         self.table.setObjectName("workers")
         self.table.setAccessibleName("Workers")
         self.table.setModel(self.model)
@@ -31,23 +69,34 @@ class WorkersPage(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.table.row_activated.connect(self.worker_requested)
         self.table.selected_count_changed.connect(lambda _count: self.state_changed.emit())
-        self.words = ElidedLabel("muted", self)
-        self.empty = EmptyState(theme, self)
+        self.next_button.setText("What comes next…")
+        set_role(self.next_button, "chip")
+        self.next_button.setToolTip("Show what the chosen worker would take next")
+        self.next_button.clicked.connect(self._on_next_button_clicked)
+        self.lanes.task_requested.connect(self.task_requested)
+        self.lanes.period_changed.connect(self._on_lanes_period_changed)
         text = "A worker appears here as soon as it reports to this queue or claims a task."
         self.empty.show_state("users", "No workers", text)
-        self._stack = QStackedWidget(self)
-        self._stack.addWidget(self.table)
-        self._stack.addWidget(self.empty)
+
+    def _lay_out(self, theme: Theme) -> None:
         space = theme.space
+        self.splitter.addWidget(self.table)
+        self.splitter.addWidget(self.lanes)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setSizes([space(60), space(80)])
+        self._stack.addWidget(self.splitter)
+        self._stack.addWidget(self.empty)
         head = QHBoxLayout()
         head.setContentsMargins(space(3), space(3), space(3), space(3))
+        head.setSpacing(space(2))
         head.addWidget(self.words, 1)
+        head.addWidget(self.next_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
-        self.take_snapshot(None)
 
     @property
     def silent_count(self) -> int:
@@ -56,18 +105,81 @@ class WorkersPage(QWidget):
 
     def take_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show the workers of a poll; None where no file is open."""
+        seen = (snapshot.epoch, snapshot.data_generation) if snapshot is not None else None
+        if snapshot is None or (self._seen is not None and snapshot.epoch != self._seen[0]):
+            self._forget()
+        self._has_changed = self._has_changed or seen != self._seen
+        self._seen = seen
         if snapshot is None:
             self.model.clear()
         else:
             self.model.take(snapshot)
-        self._stack.setCurrentWidget(self.table if self.model.rowCount() else self.empty)
+        self._stack.setCurrentWidget(self.splitter if self.model.rowCount() else self.empty)
+        self.next_button.setEnabled(snapshot is not None)
         self._truncated = snapshot is not None and snapshot.workers_truncated
         self._show_words()
+        self._ask_if_due()
 
     def tick(self) -> None:
         """Bring ages up to the moment; once a second."""
         self.model.tick()
         self._show_words()
+        if self.isVisible():
+            self.lanes.tick(_now())
+            self._ask_if_due()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read what workers did; nobody looked before."""
+        super().showEvent(event)
+        self._ask_if_due()
+
+    # -- what workers did
+
+    def _forget(self) -> None:
+        self._is_told = self._runs = False
+        self._asked_at = self._cost_s = 0.0
+        self._number = 0
+        self._desk.stop(LookKind.WORK)
+        self.model.set_facts(None)
+        self.lanes.show_lanes(None, _now())
+
+    def _ask_if_due(self) -> None:
+        if self._seen is None or self._runs or not self.isVisible() or (self._is_told and self._desk.paused):
+            return
+        rest_s = max(AGAIN_S if self._has_changed else UNCHANGED_S, COST_SHARE * self._cost_s)
+        if not self._is_told or time.monotonic() - self._asked_at >= rest_s:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked_at, self._has_changed = time.monotonic(), False
+        self._number = self._desk.ask(WorkWish(self.lanes.window_length()))
+        self._runs = self._number > 0
+
+    def _on_lanes_period_changed(self) -> None:
+        if self._seen is not None:
+            self._ask()
+
+    def _on_desk_told(self, look: Look) -> None:
+        if look.kind is not LookKind.WORK or look.number != self._number:
+            return
+        if look.done:
+            self._runs = False
+        elif isinstance(look.answer, RecentWork):
+            self._is_told, self._cost_s = True, look.answer.cost_s
+            now = _now()
+            self.model.set_facts(look.answer.facts, now)
+            self.lanes.show_lanes(look.answer.lanes, now)
+
+    def _on_desk_failed(self, failure: LookFailed) -> None:
+        if failure.kind is LookKind.WORK and failure.number == self._number:
+            self._runs, self._is_told = False, True
+            self.lanes.show_problem(failure.problem.sentence())
+
+    # -- words
+
+    def _on_next_button_clicked(self) -> None:
+        name = self.table.current_id
+        self.next_requested.emit(name if isinstance(name, str) else "")
 
     def _show_words(self) -> None:
         count, silent = self.model.rowCount(), self.silent_count
@@ -77,3 +189,7 @@ class WorkersPage(QWidget):
         if self._truncated:
             words += "; there are more, only the first are shown"
         self.words.show_text(f"{words}. Enter shows what one has worked on." if count else "")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(tzinfo=None)

@@ -1,0 +1,210 @@
+"""What a worker would take next, in order, under each strategy; nothing is taken.
+
+Owns the choice of worker and strategy, and the list. Must not read: a desk does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from prismq_gui.insight.explanations import Upcoming
+from prismq_gui.models.text import cell_text
+from prismq_gui.models.times import short_time
+from prismq_gui.polling.look_wishes import LookKind, NextWish, Upcoming50
+from prismq_gui.polling.looking import Look, LookDesk, LookFailed
+from prismq_gui.queue.claim_sql import Strategy
+from prismq_gui.queue.timestamps import exact_text
+from prismq_gui.theme import Theme
+from prismq_gui.views.plain_text import label, one_line
+from prismq_gui.views.why_view import STRATEGIES
+
+_TITLES = ("Place", "Task", "Priority", "Due since", "Chance", "Remark")
+_CHANCE = 4
+_ID = int(Qt.ItemDataRole.UserRole)
+_ANY = "Any worker"
+
+
+class NextDialog(QDialog):
+    """The next 50, beside the window. GUI thread. ``task_requested`` carries an id."""
+
+    task_requested = Signal(object)
+
+    def __init__(
+        self, theme: Theme, desk: LookDesk, workers: Sequence[str], chosen: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._desk = desk
+        self._number = 0
+        self._seed = 0
+        self.is_told = False
+        self._names = ["", *workers]
+        self.setWindowTitle("What comes next")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.worker = QComboBox(self)
+        self.strategy = QComboBox(self)
+        self.tree = QTreeWidget(self)
+        self.words = label("", "muted", self, wrap=True)
+        self.draw_button = QPushButton("&Draw again", self)
+        self.again_button = QPushButton("&Read again", self)
+        self.stop_button = QPushButton("&Stop", self)
+        self.close_button = QPushButton("Close", self)
+        self._set_up(chosen)
+        self._lay_out()
+        self._connect()
+        self.ask()
+
+    def _set_up(self, chosen: str) -> None:
+        self.worker.addItems([_ANY, *(one_line(name)[:100] for name in self._names[1:])])
+        self.worker.setCurrentIndex(self._names.index(chosen) if chosen in self._names else 0)
+        self.worker.setAccessibleName("Worker")
+        self.worker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.worker.setMaximumWidth(self._theme.space(80))
+        self.strategy.addItems(list(STRATEGIES.values()))
+        self.strategy.setAccessibleName("Strategy")
+        self.strategy.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.tree.setColumnCount(len(_TITLES))
+        self.tree.setHeaderLabels(list(_TITLES))
+        self.tree.setRootIsDecorated(False)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAccessibleName("Tasks in the order they would be taken")
+        self.close_button.setAutoDefault(False)
+
+    def _lay_out(self) -> None:
+        space = self._theme.space
+        head = QHBoxLayout()
+        head.setSpacing(space(2))
+        for title, box in (("&Worker", self.worker), ("S&trategy", self.strategy)):
+            name = label("", "muted", self)
+            name.setText(title)
+            name.setBuddy(box)
+            head.addWidget(name)
+            head.addWidget(box)
+        head.addStretch(1)
+        foot = QHBoxLayout()
+        foot.setSpacing(space(2))
+        foot.addStretch(1)
+        for button in (self.stop_button, self.draw_button, self.again_button, self.close_button):
+            button.setAutoDefault(False)
+            foot.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(space(4), space(4), space(4), space(4))
+        layout.setSpacing(space(3))
+        layout.addLayout(head)
+        layout.addWidget(self.tree, 1)
+        layout.addWidget(self.words)
+        layout.addLayout(foot)
+        self.resize(space(180), space(140))
+
+    def _connect(self) -> None:
+        self.worker.currentIndexChanged.connect(lambda _index: self.ask())
+        self.strategy.currentIndexChanged.connect(lambda _index: self.ask())
+        self.tree.itemActivated.connect(lambda item: self.task_requested.emit(item.data(1, _ID)[0]))
+        self.draw_button.clicked.connect(self._on_draw_button_clicked)
+        self.again_button.clicked.connect(self.ask)
+        self.stop_button.clicked.connect(self._on_stop_button_clicked)
+        self.close_button.clicked.connect(self.close)
+        self._desk.told.connect(self._on_desk_told)
+        self._desk.failed.connect(self._on_desk_failed)
+        self.finished.connect(lambda _result: self._desk.stop(LookKind.NEXT))
+
+    # -- asking
+
+    def chosen(self) -> tuple[str, Strategy]:
+        """Return the worker ('' is any) and the strategy."""
+        return self._names[self.worker.currentIndex()], list(STRATEGIES)[self.strategy.currentIndex()]
+
+    def ask(self) -> None:
+        """Ask what comes next by what is chosen; what was shown stays until the answer comes."""
+        worker, strategy = self.chosen()
+        drawn = strategy is Strategy.WEIGHTED_RANDOM
+        self.draw_button.setVisible(drawn)
+        self.tree.setColumnHidden(_CHANCE, not drawn)
+        self.is_told = False
+        self._number = self._desk.ask(NextWish(worker, strategy, seed=self._seed))
+        self.stop_button.setEnabled(self._number > 0)
+        self.words.setText("Reading…" if self._number else "No file is open.")
+
+    def _on_draw_button_clicked(self) -> None:
+        self._seed += 1
+        self.ask()
+
+    def _on_stop_button_clicked(self) -> None:
+        self._desk.stop(LookKind.NEXT)
+        self._end("Stopped. What is shown is of an earlier reading.")
+
+    def _end(self, words: str) -> None:
+        self.stop_button.setEnabled(False)
+        self.words.setText(words)
+        self.is_told = True
+
+    # -- answers
+
+    def _on_desk_told(self, look: Look) -> None:
+        answer = look.answer
+        if look.kind is not LookKind.NEXT or look.number != self._number or not isinstance(answer, Upcoming50):
+            return
+        if answer.tasks is not None:
+            self._show(answer.tasks.tasks)
+
+    def note_snapshot(self, snapshot: object) -> None:
+        """Close with the file: what is shown is of no other one."""
+        if snapshot is None:
+            self.close()
+
+    def _on_desk_failed(self, failure: LookFailed) -> None:
+        if failure.kind is LookKind.NEXT and failure.number == self._number:
+            self.tree.clear()
+            self._end(one_line(failure.problem.sentence()))
+
+    def _show(self, tasks: Sequence[Upcoming]) -> None:
+        self.tree.clear()
+        place, items = 0, []
+        for task in tasks:
+            place += not task.buried
+            items.append(self._item("–" if task.buried else f"{place:,}", task))
+        self.tree.addTopLevelItems(items)
+        for column in range(len(_TITLES) - 1):
+            self.tree.resizeColumnToContents(column)
+        if items:
+            self.tree.setCurrentItem(items[0])
+        self._end(self._summary(place))
+
+    def _summary(self, count: int) -> str:
+        worker, strategy = self.chosen()
+        who = one_line(worker)[:100] if worker else "a worker that takes every task"
+        if not count:
+            return f"There is nothing that {who} would take now: what waits is not due yet, or asks for what it lacks."
+        words = f"The next {count:,} that {who} would take, as of now; nothing is taken by looking."
+        if worker:
+            words += " Which types it takes is not in the file: all are shown."
+        if strategy is Strategy.WEIGHTED_RANDOM:
+            words += " The order is one draw of many; the chance is that of being drawn first."
+        return words
+
+    def _item(self, place: str, task: Upcoming) -> QTreeWidgetItem:
+        due = short_time(exact_text(task.due_utc)) if task.due_utc is not None else "–"
+        chance = "–" if task.chance is None else f"{task.chance * 100:.3g} %"
+        remark = ""
+        if task.buried:
+            remark = "becomes a dead letter: its attempts are used up"
+        elif task.given_back:
+            remark = "runs on a lease that is over: given back first"
+        cells = [place, f"{task.task_id}", one_line(cell_text(task.priority)), due, chance, remark]
+        item = QTreeWidgetItem(cells)
+        item.setData(1, _ID, (task.task_id,))  # not a Qt int
+        for column in (0, 1, 2, _CHANCE):
+            item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return item
