@@ -24,6 +24,9 @@ MAX_RECENT: Final = 10
 MAX_BYTES: Final = 1024 * 1024  # what we write is some KiB; more was not written by us
 MAX_TEXT: Final = 32_768  # characters; the longest path Windows knows
 MAX_ITEMS: Final = 1_000
+MAX_VIEWS: Final = 100
+MAX_VIEW_NAME: Final = 80  # characters
+VIEW_PAGES: Final = ("tasks", "logs")
 THEMES: Final = ("system", "light", "dark")
 # Antivirus and sync programs hold a new file for some tens of ms on Windows.
 REPLACE_TRIES: Final = 10
@@ -81,6 +84,19 @@ class SavedFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedView:
+    """What a page showed, under a name. ``text`` is of the filter language; the layout holds sort and columns."""
+
+    name: str
+    page: str = "tasks"
+    statuses: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    text: str = ""
+    layout: TableLayout = field(default_factory=TableLayout)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that is remembered. Geometry and state of the window are base64 text."""
 
@@ -98,6 +114,7 @@ class Settings:
     splitters: tuple[SplitterSizes, ...] = ()
     filter: SavedFilter = field(default_factory=SavedFilter)
 
+    views: tuple[SavedView, ...] = ()
     def layout(self, page: str) -> TableLayout:
         """Return the layout of a page's table, the default one where none is remembered."""
         return next((entry.layout for entry in self.layouts if entry.page == page), TableLayout())
@@ -117,6 +134,21 @@ class Settings:
         return replace(self, splitters=(*kept, SplitterSizes(name, sizes)))
 
     def with_recent(self, path: Path | str) -> Settings:
+    def with_view(self, view: SavedView) -> Settings:
+        """Return settings with this view, in the place of one of the same name and page; at most 100 are kept."""
+        places = [at for at, each in enumerate(self.views) if _is_same_view(each, view)]
+        if places:
+            return replace(self, views=(*self.views[: places[0]], view, *self.views[places[0] + 1 :]))
+        return replace(self, views=(*self.views, view)[-MAX_VIEWS:])
+
+    def with_view_renamed(self, view: SavedView, name: str) -> Settings:
+        """Return settings in which a view has another name."""
+        return replace(self, views=tuple(replace(each, name=name) if each == view else each for each in self.views))
+
+    def without_view(self, view: SavedView) -> Settings:
+        """Return settings without a view."""
+        return replace(self, views=tuple(each for each in self.views if each != view))
+
         """Return settings with this file first among the recent ones; an address with a password is not kept."""
         text = str(path)
         if _has_credentials(text) or not text:
@@ -146,6 +178,9 @@ def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
         new = tuple(path for path in now.recent_files if path not in before.recent_files or path == now.last_file)
         changed["recent_files"] = tuple(dict.fromkeys((*new, *kept.recent_files)))[:MAX_RECENT]
     return replace(kept, **changed)
+    if "views" in changed and kept.views != before.views:  # both windows saved some
+        stay = tuple(view for view in kept.views if view not in before.views or view in now.views)
+        changed["views"] = (*stay, *(view for view in now.views if view not in before.views))[-MAX_VIEWS:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +192,10 @@ class LoadedSettings:
 
 
 def _has_credentials(text: str) -> bool:
+def _is_same_view(one: SavedView, other: SavedView) -> bool:
+    return one.page == other.page and one.name.casefold() == other.name.casefold()
+
+
     try:
         return "://" in text and urlsplit(text).password is not None
     except ValueError:
@@ -212,6 +251,12 @@ def _theme(value: object, where: str) -> str:
 
 
 _texts = _list(_text)
+def _view_page(value: object, where: str) -> str:
+    if value not in VIEW_PAGES or not isinstance(value, str):
+        raise SettingsError(f"{where} is not one of {', '.join(VIEW_PAGES)}")
+    return value
+
+
 _layout = _record(
     TableLayout,
     {
@@ -242,6 +287,21 @@ _settings = _record(
         ),
     },
 )
+        "views": _list(
+            _record(
+                SavedView,
+                {
+                    "name": _text,
+                    "page": _view_page,
+                    "statuses": _texts,
+                    "types": _texts,
+                    "levels": _texts,
+                    "text": _text,
+                    "layout": _layout,
+                },
+            ),
+            MAX_VIEWS,
+        ),
 
 
 def parse(text: str) -> Settings:

@@ -33,6 +33,8 @@ class ActionContext:
     operation_runs: bool = False
     recent_files: int = 0
     has_detail: bool = True
+    saved_views: int = 0
+    filter_is_mistaken: bool = False  # what is typed can't be read; the table shows the filter before
 
 
 def always(_context: ActionContext) -> str:
@@ -53,6 +55,16 @@ def needs_chosen_file(context: ActionContext) -> str:
 def needs_recent(context: ActionContext) -> str:
     """Some file must be remembered."""
     return "" if context.recent_files else "No file is remembered."
+
+
+def needs_view_page(context: ActionContext) -> str:
+    """Tasks or log lines must be in view: they have a filter, sort and columns."""
+    return needs_file(context) or ("" if context.page in ("tasks", "logs") else "Go to the Tasks or Logs page first.")
+
+
+def needs_views(context: ActionContext) -> str:
+    """A file must be open, and some view must be saved."""
+    return needs_file(context) or ("" if context.saved_views else "No view is saved.")
 
 
 def needs_rows(context: ActionContext) -> str:
@@ -92,4 +104,6 @@ def may_change_matching(context: ActionContext) -> str:
     refusal = may_write(context) or needs_tasks_page(context)
     if refusal:
         return refusal
+    if context.filter_is_mistaken:
+        return "The filter can't be read: mend or empty it first."
     return "Filter the tasks first: without a filter it would be every task." if context.filter_is_empty else ""

@@ -21,6 +21,8 @@ from prismq_gui.actions.context import (
     needs_rows,
     needs_tasks,
     needs_tasks_page,
+    needs_view_page,
+    needs_views,
 )
 
 
@@ -32,13 +34,14 @@ class Place(Enum):
     EDIT = "E&dit"  # Alt+E is the Error tab's
     TASKS = "&Tasks"
     VIEW = "&View"
+    VIEWS = "&View/Saved &views"
     THEME = "&View/The&me"
     HELP = "&Help"
     TOP_BAR = "top bar"
     CONTEXT = "context menu of the tasks"
 
 
-MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.VIEW, Place.THEME, Place.HELP)
+MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.VIEW, Place.VIEWS, Place.THEME, Place.HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,10 @@ _VIEW = (
            ("Ctrl+D",), enabled=needs_tasks_page, checkable=True, starts_section=True),
     Action("theme_system", "As the &system", "Follow the system's light or dark", (Place.THEME,), "settings",
            group="theme", checkable=True),
+    Action("save_view", "&Save this view…", "Save filter, sort and columns of the page under a name", (Place.VIEWS,),
+           "filter", ("Ctrl+S",), enabled=needs_view_page),
+    Action("manage_views", "&Manage views…", "Show, rename or delete saved views", (Place.VIEWS,), "list-checks",
+           ("Ctrl+Shift+S",), enabled=needs_views),
     Action("theme_light", "&Light", "Always light", (Place.THEME,), "sun", group="theme", checkable=True),
     Action("theme_dark", "&Dark", "Always dark", (Place.THEME,), "moon", group="theme", checkable=True),
 )  # fmt: skip

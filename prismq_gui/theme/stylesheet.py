@@ -4,7 +4,7 @@ Owns how each role and standard widget looks. Every length is a multiple of the 
 nothing is clipped at another type size; hairlines are the only fixed pixel. The property ``role``
 of a widget (see ``theme.set_role``) picks a look:
 
-    QLabel: title, muted, small, mono, strong     QFrame/QWidget: surface, bar, rail, line, line-vertical
+    QLabel: title, muted, small, mono, strong, error     QFrame/QWidget: surface, bar, rail, line, line-vertical
     QPushButton: primary, danger                  QToolButton: rail-button, chip
 """
 
@@ -45,6 +45,7 @@ QLabel[role="strong"] { font-weight: 600; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="small"] { color: $muted; font-size: $small_font; }
 QLabel[role="mono"] { font-family: "$mono_family"; }
+QLabel[role="error"] { color: $danger; }
 
 QToolTip { background: $raised; color: $text; border: 1px solid $border_strong; padding: ${s1}px ${s1_5}px; }
 
@@ -116,6 +117,8 @@ QMenu::indicator:checked { background: $accent; border-color: $accent; image: ur
 
 QAbstractItemView { background: $surface; color: $text; border: none; selection-background-color: $selection;
   selection-color: $text; }
+QListView[role="offers"] { background: $raised; border: 1px solid $border_strong; border-radius: ${s1}px;
+  padding: ${s0_5}px 0; }
 QTreeView { show-decoration-selected: 1; }
 QTreeView::item { padding: ${s0_5}px 0; }
 QTreeView::item:hover { background: $hover; }

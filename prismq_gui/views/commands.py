@@ -131,11 +131,18 @@ class Commands(QObject):
 
     def retry_matching(self) -> None:
         """Preview a retry of all that match."""
-        self._operate(OperationKind.RETRY, self._window.tasks_page.matching())
+        self._operate_matching(OperationKind.RETRY)
 
     def cancel_matching(self) -> None:
         """Preview a cancel of all that match."""
-        self._operate(OperationKind.CANCEL, self._window.tasks_page.matching())
+        self._operate_matching(OperationKind.CANCEL)
+
+    def _operate_matching(self, kind: OperationKind) -> None:
+        """Preview for what the filter says now, not for what it said before the last key."""
+        search = self._window.tasks_page.filter_bar.search
+        search.settle()
+        if search.mistake is None and not self._window.tasks_page.filter().is_empty:
+            self._operate(kind, self._window.tasks_page.matching())
 
     def vacuum(self) -> None:
         """Preview a vacuum of the file."""
@@ -219,6 +226,14 @@ class Commands(QObject):
         """Read everything anew."""
         self._window.session.refresh()
         if self._window.page == "search":
+    def save_view(self) -> None:
+        """Save what the page shows under a name."""
+        self._window.saved_views.ask_name()
+
+    def manage_views(self) -> None:
+        """Show the saved views."""
+        self._window.saved_views.manage()
+
             self._window.search_page.search_again()
 
     def set_paused(self, paused: bool) -> None:

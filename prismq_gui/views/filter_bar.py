@@ -1,6 +1,6 @@
 """The line above a table in which its rows are chosen: type and text, or level and text.
 
-Owns the fields and the wait while typing. Must not query: it tells ``filter_changed``.
+Owns the fields. Must not query: it tells ``filter_changed``.
 """
 
 from __future__ import annotations
@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QSizePolicy, QToolButton, QWidget
 
+from prismq_gui.insight.language_fields import Table
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.filter_line import FilterLine
 from prismq_gui.views.plain_text import no_mnemonic, one_line
+from prismq_gui.views.search_line import SearchLine as SearchLine  # noqa: PLC0414 - handed on
 
-DEBOUNCE_MS = 250
-MAX_TEXT = 1_000  # characters; longer patterns are too complex for a search
+MAX_TYPE = 1_000  # characters
 ALL_TYPES = "All types"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFilterPieces:
-    """What the tasks' line adds to the statuses: at most one type, and a literal text."""
+    """What the tasks' line adds to the statuses: at most one type, and a text of the filter language."""
 
     types: tuple[str, ...] = ()
     text: str = ""
@@ -31,63 +32,10 @@ class TaskFilterPieces:
 
 @dataclass(frozen=True, slots=True)
 class LogFilterPieces:
-    """What the logs' line chooses: levels (empty for all) and a literal text."""
+    """What the logs' line chooses: levels (empty for all) and a text of the filter language."""
 
     levels: tuple[str, ...] = ()
     text: str = ""
-
-
-class SearchLine(QLineEdit):
-    """A line of literal text that tells its text when the typing pauses, or at once on Enter."""
-
-    text_settled = Signal(str)
-    left_down = Signal()
-    """The Down key: on to what was found."""
-
-    def __init__(self, theme: Theme, placeholder: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._told = ""
-        self.setPlaceholderText(placeholder)
-        self.setAccessibleName(placeholder)
-        self.setClearButtonEnabled(True)
-        self.setMaxLength(MAX_TEXT)
-        mark = QAction(self)
-        theme.bind_icon(mark, "search", "muted")
-        self.addAction(mark, QLineEdit.ActionPosition.LeadingPosition)
-        self._timer = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
-        self._timer.timeout.connect(self.settle)
-        self.textChanged.connect(self._on_self_text_changed)
-        self.returnPressed.connect(self.settle)
-
-    def _on_self_text_changed(self, text: str) -> None:
-        if text:
-            self._timer.start()
-        else:
-            self.settle()  # an emptied line shows everything at once
-
-    def settle(self) -> None:
-        """Tell the text now where it has changed."""
-        self._timer.stop()
-        if self.text() != self._told:
-            self._told = self.text()
-            self.text_settled.emit(self._told)
-
-    @property
-    def settled_text(self) -> str:
-        """The text as it was last told."""
-        return self._told
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Empty the line on Escape; the second Escape goes on to the window. Down leaves for the results."""
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-            event.accept()
-        elif event.key() == Qt.Key.Key_Down:
-            self.settle()
-            self.left_down.emit()
-            event.accept()
-        else:
-            super().keyPressEvent(event)
 
 
 class FilterBar(QWidget):
@@ -101,7 +49,7 @@ class FilterBar(QWidget):
         self._type = ""
         self.type_box = QComboBox(self)
         self._type_line = QLineEdit(self)
-        self._type_line.setMaxLength(MAX_TEXT)
+        self._type_line.setMaxLength(MAX_TYPE)
         self.type_box.setLineEdit(self._type_line)
         self.type_box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.type_box.setAccessibleName("Type of task")
@@ -115,7 +63,7 @@ class FilterBar(QWidget):
         self.type_box.setCompleter(completer)
         self.type_box.activated.connect(self._on_type_box_activated)
         self._type_line.editingFinished.connect(self._on_type_line_editing_finished)
-        self.search = SearchLine(theme, "Search id, type, error, worker, key, payload", self)
+        self.search = FilterLine(theme, Table.TASKS, "Words, or type:video* age>2h, or Ctrl+Space", self)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.search.text_settled.connect(self._on_search_text_settled)
         layout = QHBoxLayout(self)
@@ -132,8 +80,7 @@ class FilterBar(QWidget):
         """Choose without telling it."""
         self.blockSignals(True)
         self._choose_type(pieces.types[0] if pieces.types else "")
-        self.search.setText(pieces.text)
-        self.search.settle()
+        self.search.set_filter_text(pieces.text)
         self.blockSignals(False)
 
     def set_types(self, types: Sequence[str]) -> None:
@@ -190,7 +137,7 @@ class LogFilterBar(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = SearchLine(theme, "Search message and details", self)
+        self.search = FilterLine(theme, Table.LOGS, "Words, or task:42 age<1h, or Ctrl+Space", self)
         self.search.text_settled.connect(self._on_search_text_settled)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -222,8 +169,7 @@ class LogFilterBar(QWidget):
         self.blockSignals(True)
         for button in self.level_buttons:
             button.setChecked(button.property("level") in pieces.levels)
-        self.search.setText(pieces.text)
-        self.search.settle()
+        self.search.set_filter_text(pieces.text)
         self.blockSignals(False)
 
     def focus_search(self) -> None:

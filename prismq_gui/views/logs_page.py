@@ -5,16 +5,21 @@ Owns following and the filter of the lines. Must not know tasks: it tells which 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.filters import LogFilter
 from prismq_gui.models.log_table_model import LogTableModel
 from prismq_gui.polling.engine import Engine
+from prismq_gui.polling.known import Known
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.filter_bar import LogFilterBar, LogFilterPieces
-from prismq_gui.views.plain_text import label
+from prismq_gui.views.filter_line import literal
+from prismq_gui.views.filter_note import MOST_SHOWN, FilterNote, whole_text
+from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.status_chips import thousands
 from prismq_gui.views.table_view import BigTableView
@@ -30,10 +35,12 @@ class LogsPage(QWidget):
     def __init__(self, theme: Theme, engine: Engine, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._engine = engine
         self._following = True
         self._wanted_id: int | None = None  # a line that is to be shown as soon as the list has it
         self.model = LogTableModel(engine, self)
         self.filter_bar = LogFilterBar(theme, self)
+        self.filter_note = FilterNote(theme, "log lines", self)
         self.follow_button = QToolButton(self)
         self.rows_label = label("", "muted", self)
         self.scan_bar = ScanBar(theme, self)
@@ -60,12 +67,16 @@ class LogsPage(QWidget):
 
     def _lay_out(self) -> None:
         space = self._theme.space
-        head = QHBoxLayout()
+        line = QHBoxLayout()
+        line.setSpacing(space(2))
+        line.addWidget(self.filter_bar, 1)
+        line.addWidget(self.rows_label)
+        line.addWidget(self.follow_button)
+        head = QVBoxLayout()
         head.setContentsMargins(space(3), space(3), space(3), space(2))
         head.setSpacing(space(2))
-        head.addWidget(self.filter_bar, 1)
-        head.addWidget(self.rows_label)
-        head.addWidget(self.follow_button)
+        head.addLayout(line)
+        head.addWidget(self.filter_note)
         self._stack.addWidget(self.table)
         self._stack.addWidget(self.empty)
         layout = QVBoxLayout(self)
@@ -77,7 +88,11 @@ class LogsPage(QWidget):
 
     def _connect(self) -> None:
         self.filter_bar.filter_changed.connect(self._on_filter_changed)
-        self.filter_bar.search.left_down.connect(self.table.enter)
+        search = self.filter_bar.search
+        search.left_down.connect(self.table.enter)
+        search.mistake_changed.connect(self._show_note)
+        search.values_wanted.connect(self._engine.request_known_values)
+        self._engine.known_values.connect(self._on_engine_known_values)
         self.table.visible_rows_changed.connect(self.model.set_visible_rows)
         self.table.row_activated.connect(self._on_table_row_activated)
         self.table.selected_count_changed.connect(lambda _count: self.state_changed.emit())
@@ -123,11 +138,15 @@ class LogsPage(QWidget):
     def filter(self) -> LogFilter:
         """Return the filter as it is set."""
         pieces = self.filter_bar.pieces()
-        return LogFilter(pieces.levels, pieces.text)
+        return LogFilter(pieces.levels, query=self.filter_bar.search.query)
 
     def set_filter(self, wanted: LogFilter) -> None:
-        """Set the fields, and ask once."""
-        self.filter_bar.set_pieces(LogFilterPieces(wanted.levels, wanted.text))
+        """Set the fields, and ask once; a literal text is put in quotes."""
+        self.show_filter(wanted.levels, wanted.query.text if wanted.query is not None else literal(wanted.text))
+
+    def show_filter(self, levels: Sequence[str], text: str) -> None:
+        """Set the fields, and ask once; ``text`` is of the filter language."""
+        self.filter_bar.set_pieces(LogFilterPieces(tuple(levels), text))
         self._on_filter_changed()
 
     def clear_filter(self) -> None:
@@ -136,7 +155,14 @@ class LogsPage(QWidget):
 
     def _on_filter_changed(self, _what: object = None) -> None:
         self.model.set_filter(self.filter())
+        self._show_note()
         self.state_changed.emit()
+
+    def _show_note(self) -> None:
+        self.filter_note.tell(self.filter_bar.search.mistake, self.filter())
+
+    def _on_engine_known_values(self, known: Known | None) -> None:
+        self.filter_bar.search.set_known(known.values if known else None)
 
     def reveal(self, log_id: int) -> None:
         """Show one line: where it stands among those that match, else without the filter."""
@@ -173,7 +199,8 @@ class LogsPage(QWidget):
             self.empty.show_state("scroll-text", "No log lines", "What workers log about their tasks appears here.")
             self._stack.setCurrentWidget(self.empty)
         else:
-            self.empty.show_state("filter", "No lines match", "No log line fits the filter.", "Clear the filter")
+            text = f"No log line fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"
+            self.empty.show_state("filter", "No lines match", text, "Clear the filter")
             self._stack.setCurrentWidget(self.empty)
         self.state_changed.emit()
 

@@ -36,6 +36,7 @@ from prismq_gui.views.notices import Notices
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
 from prismq_gui.views.rail import Rail, RailPage
 from prismq_gui.views.search_page import SearchPage
+from prismq_gui.views.saved_views import SavedViews
 from prismq_gui.views.session import Session
 from prismq_gui.views.start_page import StartPage
 from prismq_gui.views.status_line import StatusLine
@@ -86,6 +87,7 @@ class MainWindow(QMainWindow):
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
         self.tasks_page = TasksPage(theme, engine, self)
+        self.saved_views = SavedViews(self, theme, self._keep)
         self.failures_page = FailuresPage(theme, engine, self)
         self.workers_page = WorkersPage(theme, engine.looks, self)
         self.logs_page = LogsPage(theme, engine, self)
@@ -175,6 +177,7 @@ class MainWindow(QMainWindow):
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
         """Open a file; what is wrong with it is told in the banner."""
         self._rows_told = False
+        self.saved_views.fill_menu()
         self.status_line.show_message("")
         self.session.open(memory.absolute(path), read_only=read_only)
 
@@ -381,6 +384,8 @@ class MainWindow(QMainWindow):
         self.actions_.context_menu(Place.CONTEXT, self).popup(position)  # type: ignore[arg-type]
 
     def _on_commands_operation_ended(self, report: Report) -> None:
+            saved_views=len(self.settings.views),
+            filter_is_mistaken=self.tasks_page.filter_bar.search.mistake is not None,
         self.status_line.show_message(report.sentence)
         self.session.refresh()
 

@@ -14,7 +14,6 @@ from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QSplitter
 
-from prismq_gui.insight.filters import LogFilter, TaskFilter
 from prismq_gui.settings import SavedFilter, Settings
 from prismq_gui.theme import Theme
 from prismq_gui.views.logs_page import LogsPage
@@ -49,19 +48,20 @@ def restore_pages(settings: Settings, tasks: TasksPage, logs: LogsPage, workers:
     _restore_splitter(tasks.splitter, settings.splitter(TASKS_SPLITTER))
     tasks.set_detail_shown(settings.splitter(HIDDEN_DETAIL) != (1,))
     kept = settings.filter
-    tasks.set_filter(TaskFilter(kept.statuses, kept.types, kept.text[:1_000]))
-    logs.set_filter(LogFilter(kept.levels, kept.log_text[:1_000]))
+    tasks.show_filter(kept.statuses, kept.types, kept.text)
+    logs.show_filter(kept.levels, kept.log_text)
 
 
 def remembered(
     settings: Settings, window: QMainWindow, tasks: TasksPage, logs: LogsPage, workers: WorkersPage
 ) -> Settings:
     """Return the settings with all that the window shows now."""
-    wanted, lines = tasks.filter(), logs.filter()
+    wanted, typed = tasks.filter(), tasks.filter_bar.search.settled_text
+    lines, sought = logs.filter(), logs.filter_bar.search.settled_text
     settings = replace(
         settings,
         window_geometry=base64.b64encode(window.saveGeometry().data()).decode("ascii"),
-        filter=SavedFilter(wanted.statuses, wanted.types, wanted.text, lines.levels, lines.text),
+        filter=SavedFilter(wanted.statuses, wanted.types, typed, lines.levels, sought),
     )
     for name, table in (("tasks", tasks.table), ("logs", logs.table), ("workers", workers.table)):
         settings = settings.with_layout(name, table.save_layout())

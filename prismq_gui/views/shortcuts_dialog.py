@@ -15,9 +15,11 @@ _MORE = (
     ("In a table", "Enter", "Open the row: the task's panel, a line's task, a worker's tasks"),
     ("In a table", "Shift+arrows", "Select several rows"),
     ("In a table", "Menu key", "Actions for the selection"),
-    ("In the search line", "Enter", "Search at once"),
-    ("In the search line", "Down", "Go to what was found"),
-    ("In the search line", "Esc", "Empty the line"),
+    ("In the filter line", "Enter", "Filter at once, or take the offer that is chosen"),
+    ("In the filter line", "Tab", "Take the chosen or the first offer"),
+    ("In the filter line", "Ctrl+Space", "Offer what may come next"),
+    ("In the filter line", "Down", "Go through the offers, without any to what was found"),
+    ("In the filter line", "Esc", "Close the offers, then empty the line"),
     ("On the chips", "Space, Ctrl+Space", "Choose a status alone, or beside the others"),
 )
 

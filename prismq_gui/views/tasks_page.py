@@ -7,6 +7,7 @@ selected.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -19,19 +20,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from prismq_gui.insight.filters import MAX_TEXT, TaskColumn, TaskFilter, TaskOrder
+from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import TaskDetail
 from prismq_gui.insight.states import state_sentence
 from prismq_gui.models.task_table_model import TaskTableModel
 from prismq_gui.operations.messages import Matching, Selected
 from prismq_gui.polling.engine import Engine
+from prismq_gui.polling.known import Known
 from prismq_gui.polling.messages import FeedFailed, Snapshot, Table
 from prismq_gui.settings import TableLayout
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.detail_panel import DetailPanel
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.filter_bar import FilterBar, TaskFilterPieces
-from prismq_gui.views.plain_text import label
+from prismq_gui.views.filter_line import literal
+from prismq_gui.views.filter_note import MOST_SHOWN, FilterNote, whole_text
+from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.status_chips import StatusChips, thousands
 from prismq_gui.views.story_watch import StoryWatch
@@ -68,6 +72,7 @@ class TasksPage(QWidget):
         self.model = TaskTableModel(engine, self)
         self.chips = StatusChips(theme, self)
         self.filter_bar = FilterBar(theme, self)
+        self.filter_note = FilterNote(theme, "tasks", self)
         self.scan_bar = ScanBar(theme, self)
         self.table = BigTableView(theme, self)
         self.detail = DetailPanel(theme, self)
@@ -105,6 +110,7 @@ class TasksPage(QWidget):
         head.setSpacing(space(2))
         head.addWidget(self.chips)
         head.addLayout(line)
+        head.addWidget(self.filter_note)
         self._stack.addWidget(self.table)
         self._stack.addWidget(self.empty)
         self.splitter.addWidget(self._stack)
@@ -124,7 +130,11 @@ class TasksPage(QWidget):
     def _connect(self) -> None:
         self.chips.selection_changed.connect(self._on_filter_changed)
         self.filter_bar.filter_changed.connect(self._on_filter_changed)
-        self.filter_bar.search.left_down.connect(self.table.enter)
+        search = self.filter_bar.search
+        search.left_down.connect(self.table.enter)
+        search.mistake_changed.connect(self._on_search_mistake_changed)
+        search.values_wanted.connect(self._engine.request_known_values)
+        self._engine.known_values.connect(self._on_engine_known_values)
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._on_header_sort_indicator_changed)
         self.table.visible_rows_changed.connect(self.model.set_visible_rows)
         self.table.current_id_changed.connect(self._on_table_current_id_changed)
@@ -149,14 +159,19 @@ class TasksPage(QWidget):
     def filter(self) -> TaskFilter:
         """Return the filter as it is set."""
         pieces = self.filter_bar.pieces()
-        return TaskFilter(self.chips.selected_statuses(), pieces.types, pieces.text)
+        return TaskFilter(self.chips.selected_statuses(), pieces.types, query=self.filter_bar.search.query)
 
     def set_filter(self, wanted: TaskFilter) -> None:
-        """Set chips and fields, and ask once."""
+        """Set chips and fields, and ask once; a literal text is put in quotes."""
+        text = wanted.query.text if wanted.query is not None else literal(wanted.text)
+        self.show_filter(wanted.statuses, wanted.types, text)
+
+    def show_filter(self, statuses: Sequence[str], types: Sequence[str], text: str) -> None:
+        """Set chips and fields, and ask once; ``text`` is of the filter language."""
         self.chips.blockSignals(True)
-        self.chips.set_selected_statuses(wanted.statuses)
+        self.chips.set_selected_statuses(statuses)
         self.chips.blockSignals(False)
-        self.filter_bar.set_pieces(TaskFilterPieces(wanted.types[:1], wanted.text))
+        self.filter_bar.set_pieces(TaskFilterPieces(tuple(types[:1]), text))
         self._on_filter_changed()
 
     def clear_filter(self) -> None:
@@ -166,7 +181,7 @@ class TasksPage(QWidget):
 
     def show_text(self, text: str) -> None:
         """Show the tasks of every status and type in which a text stands."""
-        self.set_filter(TaskFilter(text=text[:MAX_TEXT]))
+        self.set_filter(TaskFilter(text=text))
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def reveal(self, task_id: int) -> None:
@@ -187,7 +202,18 @@ class TasksPage(QWidget):
 
     def _on_filter_changed(self, _what: object = None) -> None:
         self.model.set_filter(self.filter())
+        self._show_note()
         self.state_changed.emit()
+
+    def _show_note(self) -> None:
+        self.filter_note.tell(self.filter_bar.search.mistake, self.filter())
+
+    def _on_search_mistake_changed(self) -> None:
+        self._show_note()
+        self.state_changed.emit()
+
+    def _on_engine_known_values(self, known: Known | None) -> None:
+        self.filter_bar.search.set_known(known.values if known else None)
 
     def _on_header_sort_indicator_changed(self, column: int, order: Qt.SortOrder) -> None:
         self.model.sort(column, order)
@@ -260,7 +286,7 @@ class TasksPage(QWidget):
             text = "Tasks appear here as soon as a program enqueues one."
             self.empty.show_state("inbox", "The queue is empty", text)
         else:
-            text = "No task of this file fits the filter."
+            text = f"No task of this file fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"
             self.empty.show_state("filter", "No tasks match", text, "Clear the filter")
         self._stack.setCurrentWidget(self.empty)
 

@@ -40,7 +40,7 @@ class Driver:
 
         page = self.window.tasks_page
         page.set_filter(TaskFilter(**wanted))
-        self.until(lambda: page.model.is_complete and page.model.filter == TaskFilter(**wanted))
+        self.until(lambda: page.model.is_complete and page.model.filter == page.filter())
 
     def select_first(self) -> int:
         """Select the first task and return its id."""

@@ -161,7 +161,7 @@ def test_enter_on_a_worker_shows_its_tasks(opened: Driver) -> None:
     name = window.workers_page.model.id_at(0)
     QTest.keyClick(window.workers_page.table, Qt.Key.Key_Return)
     assert window.page == "tasks"
-    assert window.tasks_page.filter().text == name
+    assert window.tasks_page.filter().query.text == name
     opened.until(lambda: window.tasks_page.model.is_complete)
     assert window.tasks_page.model.count > 0
 
