@@ -18,7 +18,7 @@ from prismq_gui.insight.names import shown
 from prismq_gui.insight.problems import ProblemError, ProblemKind
 from prismq_gui.insight.rows import task_rows
 from prismq_gui.insight.timeline_draft import SLACK
-from prismq_gui.insight.timeline_records import Outcome, Source
+from prismq_gui.insight.timeline_records import END_OUTCOMES, STATUS_OUTCOMES, Outcome, Source
 from prismq_gui.insight.walking import Pace
 from prismq_gui.queue import metrics
 from prismq_gui.queue.timestamps import parse_utc
@@ -28,22 +28,7 @@ MOST_LINES = 20_000  # 0.2 s; a lane of ten minutes is whole up to 16 tasks a se
 MOST_RUNNING = 1_000  # of each status: 20 workers hold dozens
 MOST_FINISHED = 1_000
 _PAST_WINDOW = 256  # lines on end that are older than the window: clocks of workers differ by less than that
-_OUTCOMES = {
-    Happening.COMPLETED: Outcome.COMPLETED,
-    Happening.RETRY_LATER: Outcome.RETRIED,
-    Happening.ATTEMPT_FAILED: Outcome.RETRIED,
-    Happening.FAILED: Outcome.FAILED,
-    Happening.BURIED: Outcome.DEAD,
-    Happening.RELEASED: Outcome.RELEASED,
-    Happening.LEASE_EXPIRED: Outcome.LEASE_EXPIRED,
-    Happening.CANCELLED: Outcome.CANCELLED,
-}
-_STATUSES = {
-    "completed": Outcome.COMPLETED,
-    "failed": Outcome.FAILED,
-    "dead_letter": Outcome.DEAD,
-    "cancelled": Outcome.CANCELLED,
-}
+_OUTCOMES = {**END_OUTCOMES, Happening.ATTEMPT_FAILED: Outcome.RETRIED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +244,7 @@ def _completed(run: Span, row: TaskRow) -> Span:
         return run
     if row.status in RUNNING:
         return replace(run, outcome=Outcome.RUNNING, lease_until=parse_utc(row.lease_until_utc))
-    outcome = _STATUSES.get(shown(row.status))
+    outcome = STATUS_OUTCOMES.get(shown(row.status))
     end = parse_utc(row.finished_at_utc)
     if outcome is None or end is None or (run.start is not None and end < run.start - SLACK):
         return run
@@ -294,7 +279,7 @@ def _from_columns(
                 parse_utc(row.lease_until_utc), source,
             )  # fmt: skip
             continue
-        outcome, end = _STATUSES.get(shown(row.status)), parse_utc(row.finished_at_utc)
+        outcome, end = STATUS_OUTCOMES.get(shown(row.status)), parse_utc(row.finished_at_utc)
         if outcome is not None and end is not None and started is not None:
             yield Span(
                 holder, task_id, shown(row.type), started, max(end, started), outcome, _number(row.attempts), None,

@@ -6,7 +6,6 @@ Owns the SQL of failures. Error texts are read by their first and last bytes, as
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from datetime import datetime
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.failure_store import CHECK_SQL, Stretch
 from prismq_gui.insight.layout import Layout
+from prismq_gui.insight.log_events import worker_started
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.names import Name, bound, distinct, shown
 from prismq_gui.insight.problems import ProblemError
@@ -30,7 +30,6 @@ MOST_ROWS = 512  # a statement: 3 ms, where each row is on a page of its own
 NAME_CHARACTERS = 200
 LOG_LINES_A_TASK = 20  # the newest; the start of the last attempt stands among them
 _IDS_A_LOG_LOOK = 64
-_STARTED = re.compile(r".{0,1000} started by (.{1,1000})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +169,9 @@ class FailureStatements:
             params, marks = padded(ids[at : at + _IDS_A_LOG_LOOK])
             sql = f"SELECT t.id, ({told}) FROM task_queue AS t WHERE t.id IN ({marks})"
             for task_id, message in self._connection.rows(sql, params, doing="look for the workers"):
-                match = _STARTED.fullmatch(message) if isinstance(message, str) else None
-                if match and isinstance(task_id, int):
-                    found[task_id] = match[1][:NAME_CHARACTERS]
+                worker = worker_started(message) if isinstance(message, str) else ""
+                if worker and isinstance(task_id, int):
+                    found[task_id] = worker[:NAME_CHARACTERS]
         return found
 
     def newest_log_id(self) -> int:

@@ -115,8 +115,9 @@ def _rule(form: str, happening: Happening, *, always: bool = False, while_waitin
 
 _TRIED = r"attempt (?P<attempt>\d{1,9}) of -?\d+ failed; "
 _EXPIRED = r"The lease of worker (?P<worker>.*) expired during attempt (?P<attempt>-?\d{1,9}) of -?\d+; .+"
+_STARTED = _rule(r".* started by (?P<worker>.+)", Happening.STARTED)
 _RULES = (
-    _rule(r".* started by (?P<worker>.+)", Happening.STARTED),
+    _STARTED,
     _rule(_TRIED + r"next try in (?P<delay>\d{1,12}(\.\d+)?) s", Happening.RETRY_LATER),
     _rule(_TRIED + "no attempts are left: dead letter", Happening.BURIED),
     _rule(
@@ -146,6 +147,12 @@ def read_event(line: _Line) -> LogEvent:
         by = line.message.removesuffix(" asked to cancel it")
         return _event(line, Happening.CANCEL_REQUESTED, True, by=by)
     return _worker_line(line) or _foreign_line(line) or _event(line, Happening.NOTE, False)
+
+
+def worker_started(message: str) -> str:
+    """Return which worker a line says has started the task, '' where it says none."""
+    match = _STARTED.form.fullmatch(message)
+    return match["worker"] if match else ""
 
 
 def _worker_line(line: _Line) -> LogEvent | None:

@@ -16,6 +16,8 @@ from prismq_gui.insight.names import shown
 from prismq_gui.insight.states import is_running
 from prismq_gui.insight.timeline_draft import SLACK, Draft
 from prismq_gui.insight.timeline_records import (
+    END_OUTCOMES,
+    STATUS_OUTCOMES,
     Attempt,
     Event,
     EventKind,
@@ -31,22 +33,6 @@ _V = TypeVar("_V")
 _WORKERS_ENDS = frozenset(
     {Happening.COMPLETED, Happening.RETRY_LATER, Happening.FAILED, Happening.BURIED, Happening.ATTEMPT_FAILED}
 )
-_OUTCOMES = {
-    Happening.COMPLETED: Outcome.COMPLETED,
-    Happening.RETRY_LATER: Outcome.RETRIED,
-    Happening.ATTEMPT_FAILED: Outcome.UNKNOWN,
-    Happening.FAILED: Outcome.FAILED,
-    Happening.BURIED: Outcome.DEAD,
-    Happening.RELEASED: Outcome.RELEASED,
-    Happening.LEASE_EXPIRED: Outcome.LEASE_EXPIRED,
-    Happening.CANCELLED: Outcome.CANCELLED,
-}
-_STATUSES = {
-    "completed": Outcome.COMPLETED,
-    "failed": Outcome.FAILED,
-    "dead_letter": Outcome.DEAD,
-    "cancelled": Outcome.CANCELLED,
-}
 _BACK_IN_QUEUE = (Outcome.RETRIED, Outcome.RELEASED, Outcome.LEASE_EXPIRED)
 _EVENTS = {
     Happening.CANCEL_REQUESTED: EventKind.CANCEL_REQUESTED,
@@ -151,7 +137,7 @@ class Builder:
         elif not draft.worker:
             draft.learn("worker", event.worker, Source.LOG)
         draft.learn("ended_at", event.at, Source.LOG)
-        draft.learn("outcome", _OUTCOMES[event.happening], Source.LOG if event.sure else Source.INFERRED)
+        draft.learn("outcome", END_OUTCOMES[event.happening], Source.LOG if event.sure else Source.INFERRED)
         draft.learn("error", event.error, Source.LOG)
         self._open = None
         self._wait_from(event.at, event.delay_s or 0.0)
@@ -231,7 +217,7 @@ class Builder:
         self._set_due(draft)
 
     def _finish(self, draft: Draft, status: str, finished: datetime | None) -> None:
-        outcome = _STATUSES[status]
+        outcome = STATUS_OUTCOMES[status]
         error = shown(self._row.error_message)
         if outcome is Outcome.FAILED and error.lower().startswith("cancelled by"):
             outcome = Outcome.CANCELLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from prismq_gui.insight.log_events import Happening
 from prismq_gui.insight.messages import Cell
@@ -30,6 +31,27 @@ class Outcome(Enum):
     LEASE_EXPIRED = "lease expired"
     CANCELLED = "cancelled"
     UNKNOWN = "not recorded"
+
+
+END_OUTCOMES: Final = {
+    Happening.COMPLETED: Outcome.COMPLETED,
+    Happening.RETRY_LATER: Outcome.RETRIED,
+    Happening.ATTEMPT_FAILED: Outcome.UNKNOWN,
+    Happening.FAILED: Outcome.FAILED,
+    Happening.BURIED: Outcome.DEAD,
+    Happening.RELEASED: Outcome.RELEASED,
+    Happening.LEASE_EXPIRED: Outcome.LEASE_EXPIRED,
+    Happening.CANCELLED: Outcome.CANCELLED,
+}
+"""What became of an attempt, by the line that ended it; a failed one may be tried again or not."""
+
+STATUS_OUTCOMES: Final = {
+    "completed": Outcome.COMPLETED,
+    "failed": Outcome.FAILED,
+    "dead_letter": Outcome.DEAD,
+    "cancelled": Outcome.CANCELLED,
+}
+"""What became of the last attempt, by the task's status."""
 
 
 @dataclass(frozen=True, slots=True)
