@@ -24,6 +24,7 @@ BADGE_S, BADGE_FACTOR = 15.0, 50  # the same for the badge alone
 FIRST_S = 1.5  # the table's first rows come before the badge
 AGE_S = 30.0  # hours go by without a change
 RETRY_S = 2.0
+LOOK_FACTOR = 20  # between two looks at what the first reading has found, times what one takes
 
 
 class FailureWatch(Worker):
@@ -55,6 +56,7 @@ class FailureWatch(Worker):
         self._cost_s = 0.0
         self._ended_at = time.monotonic()
         self._slice_end = 0.0
+        self._look_at = 0.0
 
     # -- from outside
 
@@ -236,8 +238,17 @@ class FailureWatch(Worker):
         else:
             self._changed = True
             if is_first:
-                self._found = self._reader.snapshot()
                 self._progress = self._progress or ReadingProgress(0, 0)
+                self._look_in()
+
+    def _look_in(self) -> None:
+        """Take what is read so far, seldom enough: of 700 groups it took 43 ms, as much as reading 600 tasks."""
+        began = time.monotonic()
+        if self._found is None or self.reading_stopped or began >= self._look_at:
+            assert self._reader is not None
+            self._found = self._reader.snapshot()
+            ended = time.monotonic()
+            self._look_at = ended + LOOK_FACTOR * (ended - began)
 
     def _should_stop(self) -> bool:
         return self._is_void() or self._paused or self.reading_stopped or time.monotonic() >= self._slice_end

@@ -5,8 +5,8 @@ Owns the words and the buttons. Must not ask nor act: it tells what is wanted.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontMetrics, QGuiApplication
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from prismq_gui.insight.failure_messages import FailureGroup
@@ -24,6 +24,7 @@ from prismq_gui.views.text_panel import TextPanel
 FIRST = 5  # tasks that are retried before the others
 MAX_TITLE = 300
 LEAST_LINES, MOST_LINES = 2, 12  # of the error
+LEAST_TRAIT = 40  # spaces
 MOST_ROWS = 12  # of what they share; more are scrolled to
 NOTHING_SHARED = "Nothing jumps out: what they share, passed tasks share as well, or chance explains it."
 
@@ -43,6 +44,8 @@ class FailurePanel(QWidget):
         self._group: FailureGroup | None = None
         self._result: SharedTraits | None = None
         self._refusal = ""
+        self._resized = QTimer(self, singleShot=True, interval=0)  # once the layout has its new widths
+        self._resized.timeout.connect(self._fit_columns)
         self.title = label("", "strong", self, wrap=True)
         self.facts = label("", "muted", self, wrap=True)
         self.tasks_button = QPushButton("Sho&w these tasks", self)
@@ -205,6 +208,21 @@ class FailurePanel(QWidget):
         rows = min(max(self.traits.rowCount(), 1), MOST_ROWS)
         rest = self.table.horizontalHeader().sizeHint().height() + self.table.horizontalScrollBar().sizeHint().height()
         self.table.setFixedHeight(rows * self.table.verticalHeader().defaultSectionSize() + rest + self._theme.space(1))
+        self._resized.start()
+
+    def _fit_columns(self) -> None:
+        """Give counts and measure what they need, and the trait the rest: it is the one that may be cut."""
+        if not self.table.isVisibleTo(self) or not self.traits.rowCount():
+            return
+        self.table.fit_columns()
+        trait, *others = (self.table.columnWidth(column) for column in range(self.traits.columnCount()))
+        room = self.table.viewport().width() - sum(others)
+        self.table.setColumnWidth(0, max(room, min(trait, self._theme.space(LEAST_TRAIT))))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the columns to the new width."""
+        super().resizeEvent(event)
+        self._resized.start()
 
     def copy(self) -> None:
         """Put all that is shown on the clipboard as plain text."""
