@@ -113,8 +113,8 @@ class Settings:
     layouts: tuple[NamedLayout, ...] = ()
     splitters: tuple[SplitterSizes, ...] = ()
     filter: SavedFilter = field(default_factory=SavedFilter)
-
     views: tuple[SavedView, ...] = ()
+
     def layout(self, page: str) -> TableLayout:
         """Return the layout of a page's table, the default one where none is remembered."""
         return next((entry.layout for entry in self.layouts if entry.page == page), TableLayout())
@@ -133,7 +133,6 @@ class Settings:
         kept = tuple(entry for entry in self.splitters if entry.name != name)
         return replace(self, splitters=(*kept, SplitterSizes(name, sizes)))
 
-    def with_recent(self, path: Path | str) -> Settings:
     def with_view(self, view: SavedView) -> Settings:
         """Return settings with this view, in the place of one of the same name and page; at most 100 are kept."""
         places = [at for at, each in enumerate(self.views) if _is_same_view(each, view)]
@@ -149,6 +148,7 @@ class Settings:
         """Return settings without a view."""
         return replace(self, views=tuple(each for each in self.views if each != view))
 
+    def with_recent(self, path: Path | str) -> Settings:
         """Return settings with this file first among the recent ones; an address with a password is not kept."""
         text = str(path)
         if _has_credentials(text) or not text:
@@ -177,10 +177,10 @@ def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
     if now.recent_files and "recent_files" in changed:  # both windows opened files; an emptied list was asked for
         new = tuple(path for path in now.recent_files if path not in before.recent_files or path == now.last_file)
         changed["recent_files"] = tuple(dict.fromkeys((*new, *kept.recent_files)))[:MAX_RECENT]
-    return replace(kept, **changed)
     if "views" in changed and kept.views != before.views:  # both windows saved some
         stay = tuple(view for view in kept.views if view not in before.views or view in now.views)
         changed["views"] = (*stay, *(view for view in now.views if view not in before.views))[-MAX_VIEWS:]
+    return replace(kept, **changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +191,11 @@ class LoadedSettings:
     note: str = ""
 
 
-def _has_credentials(text: str) -> bool:
 def _is_same_view(one: SavedView, other: SavedView) -> bool:
     return one.page == other.page and one.name.casefold() == other.name.casefold()
 
 
+def _has_credentials(text: str) -> bool:
     try:
         return "://" in text and urlsplit(text).password is not None
     except ValueError:
@@ -250,13 +250,13 @@ def _theme(value: object, where: str) -> str:
     return value
 
 
-_texts = _list(_text)
 def _view_page(value: object, where: str) -> str:
     if value not in VIEW_PAGES or not isinstance(value, str):
         raise SettingsError(f"{where} is not one of {', '.join(VIEW_PAGES)}")
     return value
 
 
+_texts = _list(_text)
 _layout = _record(
     TableLayout,
     {
@@ -285,8 +285,6 @@ _settings = _record(
         "filter": _record(
             SavedFilter, {"statuses": _texts, "types": _texts, "text": _text, "levels": _texts, "log_text": _text}
         ),
-    },
-)
         "views": _list(
             _record(
                 SavedView,
@@ -302,6 +300,8 @@ _settings = _record(
             ),
             MAX_VIEWS,
         ),
+    },
+)
 
 
 def parse(text: str) -> Settings:

@@ -222,10 +222,6 @@ class Commands(QObject):
         self._window.show_page("search")
         self._window.search_page.focus_search()
 
-    def refresh(self) -> None:
-        """Read everything anew."""
-        self._window.session.refresh()
-        if self._window.page == "search":
     def save_view(self) -> None:
         """Save what the page shows under a name."""
         self._window.saved_views.ask_name()
@@ -234,6 +230,10 @@ class Commands(QObject):
         """Show the saved views."""
         self._window.saved_views.manage()
 
+    def refresh(self) -> None:
+        """Read everything anew."""
+        self._window.session.refresh()
+        if self._window.page == "search":
             self._window.search_page.search_again()
 
     def set_paused(self, paused: bool) -> None:

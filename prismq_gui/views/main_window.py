@@ -84,10 +84,10 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self, theme)
         self.actions_ = ActionSet(self.commands, theme.bind_icon, self)
         self.actions_.fill_menu_bar(self.menuBar())
+        self.saved_views = SavedViews(self, theme, self._keep)
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
         self.tasks_page = TasksPage(theme, engine, self)
-        self.saved_views = SavedViews(self, theme, self._keep)
         self.failures_page = FailuresPage(theme, engine, self)
         self.workers_page = WorkersPage(theme, engine.looks, self)
         self.logs_page = LogsPage(theme, engine, self)
@@ -168,6 +168,7 @@ class MainWindow(QMainWindow):
         self.failures_page.restore(settings)
         self.actions_[f"theme_{settings.theme}"].setChecked(True)
         self._show_recent()
+        self.saved_views.fill_menu()
         self.show_page(settings.page if settings.page in self._pages else "tasks")
         self.session.set_paused(settings.paused)
         self._show_file()
@@ -177,7 +178,6 @@ class MainWindow(QMainWindow):
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
         """Open a file; what is wrong with it is told in the banner."""
         self._rows_told = False
-        self.saved_views.fill_menu()
         self.status_line.show_message("")
         self.session.open(memory.absolute(path), read_only=read_only)
 
@@ -368,6 +368,8 @@ class MainWindow(QMainWindow):
             selected=self.tasks_page.table.selected_count(),
             rows=self.current_table().row_count(),
             filter_is_empty=self.tasks_page.filter().is_empty,
+            saved_views=len(self.settings.views),
+            filter_is_mistaken=self.tasks_page.filter_bar.search.mistake is not None,
             operation_runs=self.commands.plan_dialog is not None,
             recent_files=len(self.settings.recent_files),
         )
@@ -384,8 +386,6 @@ class MainWindow(QMainWindow):
         self.actions_.context_menu(Place.CONTEXT, self).popup(position)  # type: ignore[arg-type]
 
     def _on_commands_operation_ended(self, report: Report) -> None:
-            saved_views=len(self.settings.views),
-            filter_is_mistaken=self.tasks_page.filter_bar.search.mistake is not None,
         self.status_line.show_message(report.sentence)
         self.session.refresh()
 
