@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 
 from prismq_gui.insight.lanes import Lane, Lanes, Span
 from prismq_gui.insight.timeline import Outcome
@@ -53,15 +54,15 @@ def _bars_of(number: int, lane: Lane) -> Iterator[Bar]:
         yield Bar(number, track, span, span.start, span.end)
 
 
-def stretch(bar: Bar, since: datetime, until: datetime) -> tuple[float, float]:
-    """Return where a bar begins and ends within a window, 0 to 1 each, cut at its edges."""
-    whole = max(1e-6, (until - since).total_seconds())
-    begins = bar.begins or since
-    ends = bar.ends
-    if ends is None:
-        ends = until if bar.span.outcome is Outcome.RUNNING else begins
-    places = [min(1.0, max(0.0, (each - since).total_seconds() / whole)) for each in (begins, ends)]
-    return places[0], max(places)
+def stretch_s(bar: Bar, until: datetime) -> tuple[float, float | None]:
+    """Return where a bar begins and ends in seconds after a moment; None: it runs on.
+
+    One without a known beginning began before all that is in view; one without a known end is a moment.
+    """
+    begins = (bar.begins - until).total_seconds() if bar.begins is not None else -inf
+    if bar.span.outcome is Outcome.RUNNING:
+        return begins, None
+    return begins, (bar.ends - until).total_seconds() if bar.ends is not None else begins
 
 
 def lane_name(worker: str) -> str:

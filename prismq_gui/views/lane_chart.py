@@ -17,10 +17,12 @@ from prismq_gui.insight.timeline import Outcome
 from prismq_gui.theme import Status, Theme
 from prismq_gui.theme.shapes import draw_shape
 from prismq_gui.views.attempt_list import OUTCOMES
-from prismq_gui.views.lane_bars import Bar, bars_of, clock, lane_name, nearest, span_words, stretch, ticks
+from prismq_gui.views.lane_bars import Bar, bars_of, clock, lane_name, nearest, span_words, stretch_s, ticks
 from prismq_gui.views.plain_text import tooltip
 
 _STATES = {"busy": Status.RUNNING, "idle": Status.WAITING, "silent": Status.FAILED}
+NARROWEST = 2.0  # of a run that is shorter than a pixel
+MOST_NARROW = 5.0  # below it there is no room for an outline and a shape
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 
@@ -38,7 +40,9 @@ class LaneChart(QAbstractScrollArea):
         self._theme = theme
         self.lanes: Lanes | None = None
         self._bars: tuple[Bar, ...] = ()
-        self._rects: list[QRectF] = []  # of each bar, before scrolling
+        self._rects: list[QRectF] = []  # of each bar, before scrolling; without width where it is out of the window
+        self._seconds: list[tuple[float, float | None]] = []  # beginning and end of each bar, from the lanes' end
+        self._tracks: list[int] = []  # of each lane
         self._tops: list[float] = []  # of each lane, and the end of the last
         self._current: int | None = None
         self._now = datetime.min
@@ -56,6 +60,7 @@ class LaneChart(QAbstractScrollArea):
         kept = self._bars[self._current].span if self._current is not None else None
         self.lanes = lanes
         self._bars = bars_of(lanes) if lanes is not None else ()
+        self._measure()
         same = [
             at
             for at, bar in enumerate(self._bars)
@@ -99,6 +104,18 @@ class LaneChart(QAbstractScrollArea):
     def _axis(self) -> float:
         return float(self.fontMetrics().height() + self._theme.space(2))
 
+    def _measure(self) -> None:
+        """Take from the bars once what is needed to place them each second."""
+        lanes = self.lanes
+        self._seconds, self._tracks = [], []
+        if lanes is None:
+            return
+        self._tracks = [1] * len(lanes.lanes)
+        for bar in self._bars:
+            self._tracks[bar.lane] = max(self._tracks[bar.lane], bar.track + 1)
+            begins, ends = stretch_s(bar, lanes.until)
+            self._seconds.append((begins, ends))
+
     def _place(self) -> None:
         lanes = self.lanes
         self._rects, self._tops = [], []
@@ -106,20 +123,22 @@ class LaneChart(QAbstractScrollArea):
             self.verticalScrollBar().setRange(0, 0)
             return
         space = self._theme.space
-        tracks = [1] * len(lanes.lanes)
-        for bar in self._bars:
-            tracks[bar.lane] = max(tracks[bar.lane], bar.track + 1)
         top = self._axis()
-        for count in tracks:
+        for count in self._tracks:
             self._tops.append(top)
             top += max(space(7), count * space(4) + space(3))
         self._tops.append(top)
         left, right = self._gutter(), float(self.viewport().width() - space(3))
         since, until = self.period
-        for bar in self._bars:
-            begins, ends = (left + each * (right - left) for each in stretch(bar, since, until))
-            place = self._tops[bar.lane] + space(1.5) + bar.track * space(4)
-            self._rects.append(QRectF(begins, place, max(3.0, ends - begins), space(3.5)))
+        first_s, last_s = (since - lanes.until).total_seconds(), (until - lanes.until).total_seconds()
+        scale = (right - left) / (last_s - first_s)
+        high, track_high, inset = space(3.5), space(4), space(1.5)
+        for bar, (begins_s, ends_s) in zip(self._bars, self._seconds, strict=True):
+            ends = left + ((last_s if ends_s is None else min(ends_s, last_s)) - first_s) * scale
+            begins = left + (max(begins_s, first_s) - first_s) * scale
+            place = self._tops[bar.lane] + inset + bar.track * track_high
+            wide = max(NARROWEST, ends - begins) if ends >= left and begins <= right else 0.0
+            self._rects.append(QRectF(begins, place, wide, high))
         page = self.viewport().height()
         self.verticalScrollBar().setRange(0, max(0, round(top) - page))
         self.verticalScrollBar().setPageStep(page)
@@ -150,7 +169,7 @@ class LaneChart(QAbstractScrollArea):
             painter.drawLine(QPointF(place, shift), QPointF(place, shift + self.viewport().height()))
         self._paint_lanes(painter, shift)
         for at, rect in enumerate(self._rects):
-            if rect.bottom() >= shift and rect.top() <= shift + self.viewport().height():
+            if rect.width() > 0 and rect.bottom() >= shift and rect.top() <= shift + self.viewport().height():
                 self._paint_bar(painter, at, rect)
         painter.restore()
         self._paint_axis(painter)
@@ -184,6 +203,9 @@ class LaneChart(QAbstractScrollArea):
         bar, theme = self._bars[at], self._theme
         status = OUTCOMES[bar.span.outcome]
         colour = QColor(theme.palette.status(status))
+        if rect.width() < MOST_NARROW and at != self._current:
+            painter.fillRect(rect, colour)
+            return
         ground = QColor(colour)
         ground.setAlphaF(0.22)
         radius = theme.space(0.75)
@@ -245,7 +267,11 @@ class LaneChart(QAbstractScrollArea):
         if point.y() < self._axis():
             return None
         point = point + QPointF(0, self.verticalScrollBar().value())
-        hits = [at for at, rect in enumerate(self._rects) if rect.adjusted(-2, -1, 2, 1).contains(point)]
+        hits = [
+            at
+            for at, rect in enumerate(self._rects)
+            if rect.width() > 0 and rect.adjusted(-2, -1, 2, 1).contains(point)
+        ]
         return min(hits, key=lambda at: self._rects[at].width(), default=None)
 
     def viewportEvent(self, event: QEvent) -> bool:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from prismq_gui.insight.lanes import Lanes
+from prismq_gui.insight.lanes import Lanes, Span
 from prismq_gui.insight.timeline import Outcome
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.attempt_list import INFERRED, OUTCOMES
@@ -182,7 +182,7 @@ class LanePanel(QWidget):
                     clock(span.start) if span.start else "–",
                     clock(span.end) if span.end else "–",
                     duration(ran.total_seconds()) if known and ran is not None else "–",
-                    f"{span.outcome.value}{INFERRED if span.is_inferred else ''}",
+                    self._outcome(span),
                 ]
             )
             item.setData(1, _TASK, (span.task_id,))  # not a Qt int
@@ -193,9 +193,16 @@ class LanePanel(QWidget):
         if was_empty:
             for column in range(len(_TITLES)):
                 self.tree.resizeColumnToContents(column)
+                self.tree.setColumnWidth(column, self.tree.columnWidth(column) + self._theme.space(3))
         if 0 <= row < len(items):
             self.tree.setCurrentItem(items[row])
         bar.setValue(at)
+
+    def _outcome(self, span: Span) -> str:
+        words = f"{span.outcome.value}{INFERRED if span.is_inferred else ''}"
+        until = span.lease_until
+        over = span.outcome is Outcome.RUNNING and until is not None and until <= self._now
+        return f"{words}, its lease is over" if over else words
 
     def _on_table_button_toggled(self, as_table: bool) -> None:
         self._stack.setCurrentWidget(self.tree if as_table else self.chart)

@@ -178,6 +178,8 @@ class NextDialog(QDialog):
         self.tree.addTopLevelItems(items)
         for column in range(len(_TITLES) - 1):
             self.tree.resizeColumnToContents(column)
+            if not self.tree.isColumnHidden(column):
+                self.tree.setColumnWidth(column, self.tree.columnWidth(column) + self._theme.space(3))
         if items:
             self.tree.setCurrentItem(items[0])
         self._end(self._summary(place))

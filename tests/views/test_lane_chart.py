@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import inf
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -10,7 +11,7 @@ from PySide6.QtTest import QTest
 
 from prismq_gui.insight.lanes import Lane, Lanes, Span
 from prismq_gui.insight.timeline import Outcome
-from prismq_gui.views.lane_bars import MOST_TRACKS, bars_of, span_words, stretch, ticks
+from prismq_gui.views.lane_bars import MOST_TRACKS, bars_of, span_words, stretch_s, ticks
 from prismq_gui.views.lane_panel import LanePanel
 from tests.views.fakes import EVIL
 
@@ -56,14 +57,22 @@ def test_runs_that_overlap_stand_on_tracks_of_their_own():
     assert [bar.track for bar in bars_of(lanes(Lane("a", "busy", (span(1, 90, 80), span(2, 70, 60)))))] == [0, 0]
 
 
-def test_bars_are_cut_at_the_window_and_open_ones_reach_its_end():
-    since = NOW - WINDOW
-    old, now, unknown = bars_of(
-        lanes(Lane("a", "busy", (span(1, 6_000, 300), span(2, 60), span(3, 30, None, outcome=Outcome.UNKNOWN))))
+def test_bars_are_cut_at_the_window_and_open_ones_reach_its_end(panel):
+    old, now, point, gone = (
+        span(1, 6_000, 300),
+        span(2, 60),
+        span(3, 30, None, outcome=Outcome.UNKNOWN),
+        span(4, 900, 800),
     )
-    assert stretch(old, since, NOW) == (0.0, pytest.approx(0.5))
-    assert stretch(now, since, NOW) == (pytest.approx(0.9), 1.0)
-    assert stretch(unknown, since, NOW) == (pytest.approx(0.95), pytest.approx(0.95))
+    panel.show_lanes(lanes(Lane("a", "busy", (old, now, point, gone))), NOW)
+    places = {bar.span.task_id: panel.chart.rect_of(at) for at, bar in enumerate(panel.chart.bars())}
+    whole = places[2].right() - places[1].left()
+    assert places[1].width() == pytest.approx(whole / 2)
+    assert places[2].width() == pytest.approx(whole / 10)
+    assert places[3].left() == pytest.approx(places[1].left() + whole * 0.95)
+    assert 0 < places[3].width() < 5
+    assert places[4].width() == 0
+    assert stretch_s(bars_of(lanes(Lane("a", "busy", (span(1, None, 10),))))[0], NOW) == (-inf, -10.0)
 
 
 def test_words_tell_exact_values_and_what_is_not_known():
