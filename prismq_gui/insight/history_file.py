@@ -229,10 +229,11 @@ class HistoryFile:
 
     def may_record(self, queue: int, now_s: float) -> bool:
         """Return whether this window is the one that records; it becomes it where no other is. Within a transaction."""
+        until_s = now_s + RECORDER_S
         changed = self._do(
-            "UPDATE queue SET recorder = ?1, recorder_until_s = ?2, seen_s = ?3 WHERE id = ?4 AND (recorder IS NULL "
-            "OR recorder = ?1 OR recorder_until_s < ?3 OR recorder_until_s > ?2)",  # the last: the clock was set back
-            (self._token, now_s + RECORDER_S, now_s, queue),
+            "UPDATE queue SET recorder = ?, recorder_until_s = ?, seen_s = ? WHERE id = ? AND (recorder IS NULL "
+            "OR recorder = ? OR recorder_until_s < ? OR recorder_until_s > ?)",  # the last: the clock was set back
+            (self._token, until_s, now_s, queue, self._token, now_s, until_s),
         )
         return changed > 0
 

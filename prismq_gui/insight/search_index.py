@@ -209,10 +209,10 @@ class IndexView:
             OverflowError: There are too many.
         """
         sql = (
-            "SELECT block FROM always WHERE kind = ?1 UNION SELECT block FROM dirty WHERE kind = ?1 "
+            "SELECT block FROM always WHERE kind = ? UNION SELECT block FROM dirty WHERE kind = ? "
             f"ORDER BY block DESC LIMIT {MOST_EXTRA + 1}"
         )
-        rows = self._connection.execute(sql, (kind.value,)).fetchall()
+        rows = self._connection.execute(sql, (kind.value, kind.value)).fetchall()
         if len(rows) > MOST_EXTRA:
             raise OverflowError
         return [row[0] for row in rows]

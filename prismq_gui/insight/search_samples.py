@@ -34,9 +34,9 @@ class Samples:
             return
         self._side.execute("INSERT OR REPLACE INTO samples VALUES (?, ?, ?)", (kind, *rows[-1])).close()
         self._side.execute(
-            "DELETE FROM samples WHERE kind = ?1 AND id <= (SELECT id FROM samples WHERE kind = ?1 "
+            "DELETE FROM samples WHERE kind = ? AND id <= (SELECT id FROM samples WHERE kind = ? "
             f"ORDER BY id DESC LIMIT 1 OFFSET {_MOST})",
-            (kind,),
+            (kind, kind),
         ).close()
 
     def know(self, readers: Iterable[BlockReader]) -> bool:

@@ -22,6 +22,7 @@ from prismq_gui.queue import (
     QueueClient,
     QueueDatabase,
     QueueDatabaseError,
+    client_bulk,
 )
 from tests.queue.client_processes import finish, go, launch
 
@@ -383,3 +384,20 @@ def test_a_batch_writes_what_single_calls_write(
         assert [tuple(row) for row in db.execute(sql)] == [tuple(row) for row in other.execute(sql)]
         due = "SELECT type, payload FROM task_queue WHERE run_after_utc = '2030-01-01 00:00:00.000000' ORDER BY id"
         assert [tuple(row) for row in db.execute(due)] == [tuple(row) for row in other.execute(due)]
+
+
+def test_where_python_takes_numbered_places_for_names_the_same_is_stored(
+    db: QueueDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"type": "a", "payload": {"n": n}, "priority": n % 2, "idempotency_key": f"k{n}"} for n in range(150)]
+    alike = [{"type": "b", "payload": {"n": n}} for n in range(150)]
+    sql = "SELECT type, payload, priority, compatibility, max_attempts, run_after_utc = created_at_utc FROM task_queue"
+    stored = []
+    for numbers_are_names in (False, True):
+        monkeypatch.setattr(client_bulk, "_NUMBERS_ARE_NAMES", numbers_are_names)
+        db.execute("DELETE FROM task_queue")
+        for batch in (rows, alike):
+            QueueClient(db).enqueue_many(batch)
+        stored.append([tuple(row) for row in db.execute(f"{sql} ORDER BY id").fetchall()])
+    assert stored[0] == stored[1]
+    assert len(stored[0]) == 300
