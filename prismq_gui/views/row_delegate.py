@@ -50,7 +50,16 @@ class Stretch:
 
 
 # By the stable names of columns (TaskColumn and the logs' and workers' own).
-_MONO = {"idempotency_key", "error_message", "signature", "locked_by", "worker_id", "message", "details", "capabilities"}
+_MONO = {
+    "idempotency_key",
+    "error_message",
+    "signature",
+    "locked_by",
+    "worker_id",
+    "message",
+    "details",
+    "capabilities",
+}
 
 
 _WORKER_STATES = {"busy": Status.RUNNING, "idle": Status.WAITING, "silent": Status.FAILED}
