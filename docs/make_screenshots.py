@@ -49,6 +49,13 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     yield "start", window
     window.open_path(SAMPLE_COPY)
     wait_until(lambda: window.session.snapshot is not None and tasks.model.is_complete, "the tasks were not read")
+    window.show_page("failures")
+    failures = window.failures_page
+    wait_until(lambda: failures.model.rowCount() > 0, "no failures")
+    failures.table.selectRow(0)
+    wait_until(failures.panel.stop_button.isHidden, "what they share was not read")
+    yield "failures", window
+    window.show_page("tasks")
     tasks.set_filter(TaskFilter(statuses=("failed",)))
     wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no failed tasks")
     tasks.table.selectRow(0)

@@ -152,7 +152,7 @@ class FailurePanel(QWidget):
         all_few = group.count <= FIRST
         self.first_button.setText(f"&Retry {few} first…")
         self.first_button.setVisible(not all_few)
-        self.rest_button.setText(f"Retry the &other {rest:,}…" if tried else f"Retry &all {group.count:,}…")
+        self.rest_button.setText(rest_words(group.count, rest, tried=bool(tried)))
         self.rest_button.setVisible(rest > 0)
         self._show_refusal()
         self.hint.hide()
@@ -215,9 +215,13 @@ class FailurePanel(QWidget):
         if not self.table.isVisibleTo(self) or not self.traits.rowCount():
             return
         self.table.fit_columns()
-        trait, *others = (self.table.columnWidth(column) for column in range(self.traits.columnCount()))
-        room = self.table.viewport().width() - sum(others)
-        self.table.setColumnWidth(0, max(room, min(trait, self._theme.space(LEAST_TRAIT))))
+        trait, failed, passed, _ = (self.table.columnWidth(column) for column in range(self.traits.columnCount()))
+        metrics = self.table.fontMetrics()
+        measures = [(self.traits.cells(row) or ("",))[-1] for row in range(self.traits.rowCount())]
+        # The last column is as wide as there is room, whatever it needs.
+        needed = max(metrics.horizontalAdvance(each) for each in measures) + self._theme.space(5)
+        room = self.table.viewport().width() - failed - passed - needed
+        self.table.setColumnWidth(0, max(min(trait, self._theme.space(LEAST_TRAIT)), min(trait, room)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the columns to the new width."""
@@ -259,6 +263,13 @@ def facts_of(group: FailureGroup, news: FailureNews) -> list[str]:
         f"Types: {shares_text(group.types, 6)}",
         f"Workers: {workers_text(group, 6)}",
     ]
+
+
+def rest_words(count: int, rest: int, *, tried: bool) -> str:
+    """Return what the button that retries all, or all that are left, says."""
+    if tried:
+        return f"Retry the &other {rest:,}…"
+    return f"Retry &all {count:,}…" if count > 1 else "Retry th&is one…"
 
 
 def result_words(result: SharedTraits) -> str:
