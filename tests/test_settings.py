@@ -19,6 +19,7 @@ from prismq_gui.settings import (
     ColumnWidth,
     NamedLayout,
     SavedFilter,
+    SavedView,
     Settings,
     SettingsError,
     SettingsStore,
@@ -26,6 +27,7 @@ from prismq_gui.settings import (
     TableLayout,
     default_folder,
     dump,
+    merged,
     parse,
 )
 
@@ -55,6 +57,9 @@ settings = st.builds(
         tuple
     ),
     filter=st.builds(SavedFilter, lists, lists, texts, lists, texts),
+    views=st.lists(
+        st.builds(SavedView, texts, st.sampled_from(("tasks", "logs")), lists, lists, lists, texts, layouts), max_size=3
+    ).map(tuple),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -233,3 +238,27 @@ def test_layouts_and_splitters_are_found_by_name():
 
 def test_the_module_needs_no_qt():
     assert "PySide6" not in Path(module.__file__).read_text(encoding="utf-8")
+
+
+def test_a_view_takes_the_place_of_one_of_its_name_on_the_same_page():
+    kept = Settings().with_view(SavedView("Slow")).with_view(SavedView("Slow", "logs")).with_view(SavedView("Other"))
+    kept = kept.with_view(SavedView("SLOW", text="ran>1h"))
+    assert [(view.name, view.page) for view in kept.views] == [("SLOW", "tasks"), ("Slow", "logs"), ("Other", "tasks")]
+    assert len(kept.without_view(kept.views[0]).views) == 2
+    assert kept.with_view_renamed(kept.views[0], "Long").views[0].name == "Long"
+    for number in range(150):
+        kept = kept.with_view(SavedView(f"View {number}"))
+    assert len(kept.views) == 100
+    assert parse(dump(kept)) == kept
+
+
+def test_views_that_two_windows_saved_are_both_kept():
+    before = Settings().with_view(SavedView("Old")).with_view(SavedView("Gone"))
+    other = before.with_view(SavedView("Theirs"))
+    now = before.with_view(SavedView("Ours")).without_view(SavedView("Gone"))
+    assert [view.name for view in merged(other, before, now).views] == ["Old", "Theirs", "Ours"]
+
+
+def test_a_view_of_an_unknown_page_is_refused():
+    with pytest.raises(SettingsError):
+        parse('{"views": [{"name": "x", "page": "../logs"}]}')
