@@ -5,6 +5,8 @@ Owns where the cards stand and which span of the past is shown. Must not read or
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -105,6 +107,12 @@ class OverviewPage(QScrollArea):
         self._times_card = self._card(self.table)
         layout.addWidget(self._times_card)
         self.setWidget(body)
+        stops = (
+            self.verdict, *self.span_buttons.values(), self.table_button, self.depth_chart, self.flow_chart,
+            self.points, self.table,
+        )  # fmt: skip
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
 
     def _card(self, inner: QWidget) -> QFrame:
         card = QFrame(self)

@@ -5,7 +5,7 @@ Owns the widgets of the reasons; keeps them while a reason stays, so that the fo
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.health import Severity as Weight
@@ -75,6 +75,7 @@ class VerdictCard(QFrame):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         set_role(self, "card")
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # no stop of Tab, but a place in its order
         self._theme = theme
         self._lines: dict[Code, _ReasonLine] = {}
         self._head_icon = ("loader", "muted")
@@ -123,8 +124,16 @@ class VerdictCard(QFrame):
                 self._layout.removeWidget(line)
                 self._layout.insertWidget(at, line)
             line.show_reason(reason, reason.page.value in pages)
+        self._order_keys()
         self._head_icon = _head_icon(verdict)
         self._paint_icons()
+
+    def _order_keys(self) -> None:
+        """Let Tab go through the reasons from the worst on; later ones would come after all else of the page."""
+        before: QWidget = self
+        for line in self.lines():
+            QWidget.setTabOrder(before, line.button)
+            before = line.button
 
     def _make_line(self, code: Code) -> _ReasonLine:
         line = self._lines[code] = _ReasonLine(self._theme, self)
