@@ -105,6 +105,7 @@ class Settings:
     last_file: str = ""
     last_read_only: bool = False
     page: str = "tasks"
+    overview_span: str = ""
     paused: bool = False
     search_index: bool = False  # a second place for what tasks carry, and room on the disk: only where it is asked for
     told_sqlite: str = ""  # the version of SQLite whose known fault was told
@@ -275,6 +276,7 @@ _settings = _record(
         "last_file": _text,
         "last_read_only": _flag,
         "page": _text,
+        "overview_span": _text,
         "paused": _flag,
         "search_index": _flag,
         "told_sqlite": _text,

@@ -122,6 +122,8 @@ _TASKS = (
 )  # fmt: skip
 
 _VIEW = (
+    Action("show_overview", "&Overview", "Show whether the queue is well, and why not", (Place.VIEW,),
+           "layout-dashboard", ("Ctrl+0",), group="page", checkable=True, enabled=needs_file),
     Action("show_tasks", "&Tasks", "Show the tasks", (Place.VIEW,), "list-checks", ("Ctrl+1",), group="page",
            checkable=True, enabled=needs_file),
     Action("show_workers", "&Workers", "Show the workers", (Place.VIEW,), "users", ("Ctrl+2",), group="page",

@@ -201,6 +201,10 @@ class Commands(QObject):
 
     # -- view
 
+    def show_overview(self, _checked: bool = True) -> None:
+        """Show the overview."""
+        self._window.show_page("overview")
+
     def show_tasks(self, _checked: bool = True) -> None:
         """Show the tasks."""
         self._window.show_page("tasks")

@@ -33,8 +33,10 @@ from prismq_gui.views.dropping import dropped_file
 from prismq_gui.views.failures_page import FailuresPage
 from prismq_gui.views.logs_page import LogsPage
 from prismq_gui.views.notices import Notices
+from prismq_gui.views.overview_page import OverviewPage
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
 from prismq_gui.views.rail import Rail, RailPage
+from prismq_gui.views.reason_links import follow
 from prismq_gui.views.search_page import SearchPage
 from prismq_gui.views.saved_views import SavedViews
 from prismq_gui.views.session import Session
@@ -46,6 +48,7 @@ from prismq_gui.views.top_bar import TopBar
 from prismq_gui.views.workers_page import WorkersPage
 
 PAGES = (
+    RailPage("overview", "Overview", "layout-dashboard", "Ctrl+0"),
     RailPage("tasks", "Tasks", "list-checks"),
     RailPage("failures", "Failures", "triangle-alert", "Ctrl+4"),
     RailPage("workers", "Workers", "users", "Ctrl+2"),
@@ -87,6 +90,7 @@ class MainWindow(QMainWindow):
         self.saved_views = SavedViews(self, theme, self._keep)
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
+        self.overview_page = OverviewPage(theme, engine, self)
         self.tasks_page = TasksPage(theme, engine, self)
         self.failures_page = FailuresPage(theme, engine, self)
         self.workers_page = WorkersPage(theme, engine.looks, self)
@@ -94,7 +98,8 @@ class MainWindow(QMainWindow):
         self.search_page = SearchPage(theme, engine, self)
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
-        self._pages: dict[str, TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage] = {
+        self._pages: dict[str, OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage] = {
+            "overview": self.overview_page,
             "tasks": self.tasks_page,
             "failures": self.failures_page,
             "workers": self.workers_page,
@@ -141,6 +146,9 @@ class MainWindow(QMainWindow):
         self.commands.theme_chosen.connect(self._on_commands_theme_chosen)
         for page in self._pages.values():
             page.state_changed.connect(self.update_actions)
+        self.overview_page.set_pages(frozenset(self._pages))
+        self.overview_page.judged.connect(self._show_badges)
+        self.overview_page.reason_followed.connect(lambda reason: follow(self, reason))
         self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
         self.tasks_page.recovered.connect(lambda: session.tell_recovered(Table.TASKS))
         self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
@@ -164,6 +172,7 @@ class MainWindow(QMainWindow):
         settings = self.settings
         memory.restore_geometry(self, settings, self._theme)
         memory.restore_pages(settings, self.tasks_page, self.logs_page, self.workers_page)
+        self.overview_page.restore_span(settings.overview_span)
         self.search_page.table.restore_layout(settings.layout("search"))
         self.failures_page.restore(settings)
         self.actions_[f"theme_{settings.theme}"].setChecked(True)
@@ -262,7 +271,9 @@ class MainWindow(QMainWindow):
                 self._focus_page()
 
     def _focus_page(self) -> None:
-        if self.session.is_open:
+        if self.session.is_open and self.page == "overview":
+            self.overview_page.focus_first()
+        elif self.session.is_open:
             self.current_table().setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             self.start_page.focus_first()
@@ -329,6 +340,8 @@ class MainWindow(QMainWindow):
         self.rail.setEnabled(session.is_open)
 
     def _on_session_snapshot_changed(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            self.overview_page.clear()
         self.tasks_page.take_snapshot(snapshot)
         self.workers_page.take_snapshot(snapshot)
         self.status_line.set_counts(snapshot.counts if snapshot else ())
@@ -336,6 +349,8 @@ class MainWindow(QMainWindow):
         self._show_badges()
 
     def _show_badges(self) -> None:
+        problems = self.overview_page.problem_count
+        self.rail.set_badge("overview", problems, alarm=problems > 0)
         silent = self.workers_page.silent_count
         self.rail.set_badge("workers", silent, alarm=silent > 0)
         failed = self.failures_page.failed_lately
@@ -345,6 +360,7 @@ class MainWindow(QMainWindow):
         if not self.isVisible():
             return
         self.status_line.tick(time.monotonic())
+        self.overview_page.tick()
         self.tasks_page.tick()
         self.workers_page.tick()
         self._show_badges()
@@ -454,6 +470,7 @@ class MainWindow(QMainWindow):
     def remember(self) -> None:
         """Write down how the window looks now."""
         settings = replace(self.settings, page=self.page, paused=self.session.paused)
+        settings = replace(settings, overview_span=self.overview_page.span.value)
         if self.session.path is None:
             settings = replace(settings, last_file="", last_read_only=False)
         settings = settings.with_layout("search", self.search_page.table.save_layout())
