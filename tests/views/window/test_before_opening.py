@@ -298,8 +298,10 @@ def test_where_nothing_can_be_written_no_run_is_marked(tmp_path: Path) -> None:
 def test_two_windows_keep_what_the_other_remembers(make_window: Callable[..., Driver], tmp_path: Path) -> None:
     data = tmp_path / "both"
     one, two = copy_sample(tmp_path, "one.db"), copy_sample(tmp_path, "two.db")
-    first = make_window(data).open(one)
-    second = make_window(data).open(two)
+    first, second = make_window(data), make_window(data)
+    for made, path in ((first, one), (second, two)):
+        made.window.open_path(path)
+        made.until(lambda made=made: made.window.session.is_open)
     first.act("theme_dark")
     second.window.close()
     kept = SettingsStore(data).load().settings
