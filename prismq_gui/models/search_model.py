@@ -24,7 +24,7 @@ SEARCH_COLUMNS = (
     Column("id", "Id", 10, numeric=True),
     Column("column", "Found in", 10),
     Column("at", "Time", 18),
-    Column("snippet", "Text", 90),
+    Column("snippet", "Text", 40),
 )
 KINDS = {SearchKind.TASKS: "Task", SearchKind.LOGS: "Log line"}
 PLACES = {
