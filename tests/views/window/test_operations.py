@@ -177,7 +177,7 @@ def test_escape_while_it_runs_stops_and_still_reports(driver: Driver, tmp_path: 
     dialog.reject()
 
 
-def test_C10_a_strangers_trigger_is_a_refusal_without_a_button(opened: Driver, sample_db: Path) -> None:
+def test_C10_I5_a_strangers_trigger_is_a_refusal_without_a_button(opened: Driver, sample_db: Path) -> None:
     run_sql(
         sample_db,
         "CREATE TRIGGER spy AFTER UPDATE ON task_queue BEGIN UPDATE task_queue SET priority = 1 WHERE id = new.id; END",
