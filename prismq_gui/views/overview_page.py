@@ -26,6 +26,7 @@ from prismq_gui.polling.overview_messages import OverviewNews, Span
 from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views import overview_words as words
+from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.line_chart import ChartData, LineChart
 from prismq_gui.views.overview_tiles import Tiles
 from prismq_gui.views.plain_text import label, visible
@@ -56,7 +57,6 @@ class OverviewPage(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Overview")
         self.verdict = VerdictCard(theme, self)
         self.tiles = Tiles(theme, self)
@@ -79,6 +79,7 @@ class OverviewPage(QScrollArea):
         table.setAccessibleName(title)
         table.setModel(model)
         table.horizontalHeader().setSectionsClickable(False)
+        table.horizontalHeader().setStretchLastSection(False)  # numbers would stand far from their neighbours
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         table.selected_count_changed.connect(lambda _count: self.state_changed.emit())
         return table
@@ -134,7 +135,7 @@ class OverviewPage(QScrollArea):
             self._spans.addButton(button)
             self.span_buttons[span] = button
             bar.addWidget(button)
-        self.hatched = label("Hatched: rebuilt from timestamps", "small", self)
+        self.hatched = ElidedLabel("small", self)
         bar.addSpacing(self._theme.space(2))
         bar.addWidget(self.hatched, 1)
         bar.addStretch(0)
@@ -223,7 +224,7 @@ class OverviewPage(QScrollArea):
         self.depth_chart.set_data(depth, empty)
         self.flow_chart.set_data(flow, empty)
         rebuilt = any(depth.rebuilt) or any(flow.rebuilt)
-        self.hatched.setText("Hatched: rebuilt from timestamps, not watched" if rebuilt else "")
+        self.hatched.show_text("Hatched: rebuilt from timestamps, not watched" if rebuilt else "")
         if self.table_button.isChecked():
             self.points_model.set_rows(words.points_rows(news.past))
 
