@@ -393,7 +393,7 @@ def test_where_python_takes_numbered_places_for_names_the_same_is_stored(
     alike = [{"type": "b", "payload": {"n": n}} for n in range(150)]
     sql = "SELECT type, payload, priority, compatibility, max_attempts, run_after_utc = created_at_utc FROM task_queue"
     stored = []
-    for numbers_are_names in (False, True):
+    for numbers_are_names in (client_bulk._NUMBERS_ARE_NAMES, True):
         monkeypatch.setattr(client_bulk, "_NUMBERS_ARE_NAMES", numbers_are_names)
         db.execute("DELETE FROM task_queue")
         for batch in (rows, alike):
