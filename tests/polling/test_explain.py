@@ -114,6 +114,17 @@ def test_the_newest_wish_wins(open_engine, tmp_path):
     assert {look.number for look in asker.looks} == {numbers[-1]}
 
 
+def test_a_count_under_way_ends_without_a_word_for_a_newer_wish(open_engine, qtbot, tmp_path):
+    _, asker = open_engine(make_foreign_queue(tmp_path / "q.db", 200_000))
+    asker.desk.ask(TaskWish(200_000))
+    qtbot.waitUntil(lambda: bool(asker.looks), timeout=WAIT_MS)
+    asker.looks.clear()
+    number = asker.desk.ask(TaskWish(3))
+    assert {story.task_id for story in asker.finish(number)} == {3}
+    assert {look.number for look in asker.looks} == {number}
+    assert asker.failures == []
+
+
 def test_the_next_are_told_in_order_and_for_one_worker(open_engine, tmp_path):
     path = make_foreign_queue(tmp_path / "q.db", 80)
     run_sql(path, 'UPDATE task_queue SET compatibility = \'{"region": "eu"}\' WHERE id <= 10')
