@@ -172,7 +172,7 @@ def test_find_goes_to_the_search_line(opened: Driver) -> None:
     assert window.tasks_page.filter_bar.search.hasFocus()
     QTest.keyClicks(window.tasks_page.filter_bar.search, "render")
     QTest.keyClick(window.tasks_page.filter_bar.search, Qt.Key.Key_Return)
-    assert window.tasks_page.filter().text == "render"
+    assert window.tasks_page.filter().query.text == "render"
 
 
 def test_copy_takes_the_selected_rows_as_text(opened: Driver) -> None:
