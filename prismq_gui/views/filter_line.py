@@ -119,7 +119,8 @@ class FilterLine(QLineEdit):
     def set_known(self, values: KnownValues | None) -> None:
         """Offer these values from now on; None: no file is open."""
         self._known = values
-        if self.offers.isVisible() and self.offers.current is None:
+        waits = self.hasFocus() and self.text()[: self.cursorPosition()][-1:] in _UNFINISHED  # nothing was known yet
+        if (waits or self.offers.isVisible()) and self.offers.current is None:
             self.show_offers()
 
     def show_offers(self) -> None:
