@@ -37,8 +37,8 @@ from prismq_gui.views.overview_page import OverviewPage
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
 from prismq_gui.views.rail import Rail, RailPage
 from prismq_gui.views.reason_links import follow
-from prismq_gui.views.search_page import SearchPage
 from prismq_gui.views.saved_views import SavedViews
+from prismq_gui.views.search_page import SearchPage
 from prismq_gui.views.session import Session
 from prismq_gui.views.start_page import StartPage
 from prismq_gui.views.status_line import StatusLine
