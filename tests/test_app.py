@@ -66,12 +66,13 @@ def test_a_relative_path_is_the_same_file_later(
     assert paths == [sample_db]
 
 
-def close_when_told(window: MainWindow, told: list[str]) -> None:
-    """Keep what the banner says, then close the window."""
+def close_when_told(window: MainWindow, told: list[str], words: str = "") -> None:
+    """Keep what the banner says once these words are in it, then close the window."""
 
     def look() -> None:
-        if not window.banner.isHidden():
-            told.append(" ".join(window.banner.texts()))
+        said = " ".join(window.banner.texts())
+        if not window.banner.isHidden() and words in said:
+            told.append(said)
             window.close()
 
     timer = QTimer(window)
@@ -106,7 +107,7 @@ def test_K1_an_error_in_a_slot_is_told_and_the_program_goes_on(
 
     def watch(window: MainWindow) -> None:
         window.first_rows_shown.connect(fail)
-        close_when_told(window, told)
+        close_when_told(window, told, "went wrong")  # beside what is told of the file
 
     assert run_window(sample_db, data_dir=tmp_path / "data", on_shown=watch) == 0
     assert "went wrong" in told[0]
