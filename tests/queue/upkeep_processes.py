@@ -6,6 +6,8 @@ Each prints ``ready``; those that hold something go on until a line comes on the
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import sqlite3
 import subprocess
 import sys
@@ -20,15 +22,17 @@ from tests.queue.helping_upkeep import LONG_AGO
 
 ROOT = Path(__file__).parents[2]
 PAGES_A_STEP = 8
+HALT_AT = "PRISMQ_TEST_HALT_AT"
 
 
 @contextlib.contextmanager
-def running(verb: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run one for the block; it is ready when the block begins, and ended after it."""
+def running(verb: str, *arguments: object, halt_at: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """Run one for the block; it is ready when the block begins, and ended after it. It may halt at a step."""
     command = [sys.executable, "-m", "tests.queue.upkeep_processes", verb, *map(str, arguments)]
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+        env=os.environ | {HALT_AT: str(halt_at)},
+    ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -45,8 +49,8 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 
 def kill_after_steps(verb: str, steps: int, *arguments: object) -> bool:
-    """Kill it once it has told so many steps; False where it came to its end before."""
-    with running(verb, *arguments) as process:
+    """Kill it once it has told so many steps, before the one after the next; False where it came to its end before."""
+    with running(verb, *arguments, halt_at=steps + 1) as process:
         assert process.stdout is not None
         for _ in range(steps):
             if process.stdout.readline() != "step\n":
@@ -55,8 +59,13 @@ def kill_after_steps(verb: str, steps: int, *arguments: object) -> bool:
     return True
 
 
+_steps = itertools.count(1)
+
+
 def _step(*_: object) -> bool:
     print("step", flush=True)
+    if next(_steps) == int(os.environ[HALT_AT]):  # where files are in memory, all may be done before the kill comes
+        sys.stdin.readline()
     return False
 
 
