@@ -28,6 +28,8 @@ class Wish:
     plain: str | None  # PRIORITY alone has one
     general: str
     remembering: str
+    many_first: str  # of claim_many, as short_cut and general
+    many: str
 
     def is_still(
         self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
@@ -54,7 +56,7 @@ def wish_of(
     parameters = {"worker": worker_id, "capabilities": json.dumps(offers, sort_keys=True) if offers else "{}"}
     if types:
         parameters["types"] = json.dumps(list(types))
-    wish = Wish(worker_id, offers, lease_seconds, tuple(types), lease_us, parameters, shape, "", None, "", "")
+    wish = Wish(worker_id, offers, lease_seconds, tuple(types), lease_us, parameters, shape, "", None, "", "", "", "")
     return with_shape(wish, shape)
 
 
@@ -67,6 +69,8 @@ def with_shape(wish: Wish, shape: Shape) -> Wish:
         plain=claim_sql.claim_plain(shape) if shape.strategy is Strategy.PRIORITY else None,
         general=claim_sql.claim(shape),
         remembering=claim_sql.claim(replace(shape, remembers=True)),
+        many_first=claim_sql.take_many_first(shape),
+        many=claim_sql.take_many(shape),
     )
 
 

@@ -191,11 +191,11 @@ class Claimer:
             if self._without_short_cut > 0:
                 self._without_short_cut -= 1
             else:
-                tasks = self._taken(claim_sql.take_many_first(wish.shape), parameters, count)
+                tasks = self._taken(wish.many_first, parameters, count)
                 if len(tasks) < count:
                     self._without_short_cut = _SHORT_CUT_REST
             if len(tasks) < count:
-                tasks += self._taken(claim_sql.take_many(wish.shape), parameters, count - len(tasks))
+                tasks += self._taken(wish.many, parameters, count - len(tasks))
         while len(tasks) < count:
             task_or_none = self.claim(worker_id, capabilities, lease_seconds, types)
             if task_or_none is None:
@@ -261,9 +261,9 @@ class Claimer:
         with contextlib.suppress(TypeError):  # priorities of other programs may be no numbers
             rows.sort(key=_PRIORITY_ORDER)
         tasks = self._all_claimed(rows, parameters)
-        used_up = [task for task in tasks if task.attempt > task.max_attempts and task.attempt > 1]
-        if not used_up:
+        if all([row[3] <= 1 or row[3] <= row[4] for row in rows]):  # noqa: C419 (a list takes half of the time)
             return tasks
+        used_up = [task for task in tasks if task.attempt > task.max_attempts and task.attempt > 1]
         for task in used_up:
             rescuing.bury_untried(self._db, task)
         return [task for task in tasks if task not in used_up]
