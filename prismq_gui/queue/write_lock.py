@@ -40,14 +40,16 @@ _NUMBERS = 4
 _NOTICE_BYTES = 8 * _NUMBERS
 _LINE_NAP_S = 0.002  # of the others, where no thread can be had that sleeps
 _PATIENCE_S = 1.0  # in line: a process that was suspended at its head must not keep all others out for good
-# What says that somebody else has the lock. Anything else says that there are no locks here: then there is no line.
-_HELD = frozenset({errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK})
 
 if sys.platform == "win32":
     import ctypes
     import msvcrt
 
+    _LOCKFILE_FAIL_IMMEDIATELY = 1
     _LOCKFILE_EXCLUSIVE_LOCK = 2
+    # What says that somebody else has the lock: ERROR_LOCK_VIOLATION, ERROR_IO_PENDING. Anything else says that there
+    # are no locks here: then there is no line.
+    _HELD = frozenset({33, 997})
 
     class _Overlapped(ctypes.Structure):
         """OVERLAPPED of the Windows API: from where on to lock."""
@@ -68,12 +70,10 @@ if sys.platform == "win32":
     _lock_file_ex.restype = ctypes.c_int
 
     def _try_lock(handle: int) -> bool:
-        os.lseek(handle, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            return error.errno not in _HELD
-        return True
+        flags = _LOCKFILE_EXCLUSIVE_LOCK | _LOCKFILE_FAIL_IMMEDIATELY
+        if _lock_file_ex(msvcrt.get_osfhandle(handle), flags, 0, 1, 0, ctypes.byref(_Overlapped())):
+            return True
+        return ctypes.get_last_error() not in _HELD  # msvcrt.locking tells no reason under Wine
 
     def _lock(handle: int) -> bool:
         """Sleep until the lock is ours (msvcrt's own waiting looks once a second, ten times)."""
@@ -87,6 +87,9 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    # What says that somebody else has the lock. Anything else says that there are no locks here: then there is no line.
+    _HELD = frozenset({errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK})
 
     def _try_lock(handle: int) -> bool:
         try:
