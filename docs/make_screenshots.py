@@ -72,8 +72,14 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     dialog.reject()
     tasks.clear_filter()
     window.show_page("workers")
-    wait_until(lambda: True, "")
+    lanes = window.workers_page.lanes
+    lanes.period.setCurrentIndex(lanes.period.count() - 1)
+    wait_until(lambda: lanes.words.text() and "Reading" not in lanes.words.text(), "the lanes were not read")
     yield "workers", window
+    window.show_page("overview")
+    overview = window.overview_page
+    wait_until(lambda: overview.verdict.lines(), "no verdict")
+    yield "overview", window
     window.show_page("logs")
     wait_until(lambda: window.logs_page.model.is_complete, "no log lines")
     yield "logs", window
