@@ -74,11 +74,11 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     window.show_page("workers")
     lanes = window.workers_page.lanes
     lanes.period.setCurrentIndex(lanes.period.count() - 1)
-    wait_until(lambda: lanes.words.text() and "Reading" not in lanes.words.text(), "the lanes were not read")
+    wait_until(lambda: bool(lanes.words.text()) and "Reading" not in lanes.words.text(), "the lanes were not read")
     yield "workers", window
     window.show_page("overview")
     overview = window.overview_page
-    wait_until(lambda: overview.verdict.lines(), "no verdict")
+    wait_until(lambda: bool(overview.verdict.lines()), "no verdict")
     yield "overview", window
     window.show_page("logs")
     wait_until(lambda: window.logs_page.model.is_complete, "no log lines")
