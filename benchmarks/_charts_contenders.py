@@ -195,7 +195,7 @@ def paint(app: QApplication) -> None:
     """Let the events of one update run; a QQuickWidget paints a moment later. Waiting takes no CPU."""
     for _ in range(2):
         app.processEvents()
-        time.sleep(0.008)
+        time.sleep(0.008)  # half a frame: a scene is drawn after the events that ask for it
     app.processEvents()
 
 

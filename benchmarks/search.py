@@ -117,7 +117,7 @@ def compare(path: Path, folder: Path, tasks: int) -> list[dict[str, Any]]:
             print(
                 f"{name:14} {way:20} first {one['first_ms']:8.1f} ms, all {one['all_ms']:9.1f} ms, {one['hits']:,} hits"
             )
-        time.sleep(3)
+        time.sleep(3)  # the disk writes back what the round left: it would fall on the next one
         IndexBuilder(path, folder, share=1.0).run(until_complete=True)  # a round proves it again
     return found
 
@@ -181,7 +181,7 @@ def beside_writers(path: Path, folder: Path, seconds: float, turns: int) -> dict
     shares: list[float] = []
     wal = dict.fromkeys(rates, 0)
     try:
-        time.sleep(2)
+        time.sleep(2)  # the writers start their interpreters
         for turn in range(turns):
             for what in rates if turn % 2 == 0 else reversed(rates):
                 beside = Beside(what, path, folder)
