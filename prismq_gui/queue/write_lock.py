@@ -323,8 +323,10 @@ class _Place:
 
     def _sleep(self) -> None:
         locked = _lock(self._handle)
-        with self._guard:
-            self._is_ours = locked and not self._is_left
-            if not self._is_ours:
-                _let_go(self._handle)
-        self._settled.release()
+        try:
+            with self._guard:
+                self._is_ours = locked and not self._is_left
+                if not self._is_ours:
+                    _let_go(self._handle)
+        finally:
+            self._settled.release()  # whatever happens: else the writer waits out its time
