@@ -194,9 +194,9 @@ def resident_mib() -> float:
 def paint(app: QApplication) -> None:
     """Let the events of one update run; a QQuickWidget paints a moment later. Waiting takes no CPU."""
     for _ in range(2):
-        app.processEvents()
+        app.processEvents()  # the program's own loop does not run here: an update is what is timed
         time.sleep(0.008)  # half a frame: a scene is drawn after the events that ask for it
-    app.processEvents()
+    app.processEvents()  # the frame that was drawn meanwhile
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str]) -> int:
     app = QApplication([])
     bare = QWidget()
     bare.show()
-    app.processEvents()
+    app.processEvents()  # what any window costs belongs to none of them
     memory, started = resident_mib(), time.process_time()
     view, frame = CONTENDERS[arguments[0]]()
     assert isinstance(view, QWidget)

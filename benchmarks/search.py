@@ -117,7 +117,7 @@ def compare(path: Path, folder: Path, tasks: int) -> list[dict[str, Any]]:
             print(
                 f"{name:14} {way:20} first {one['first_ms']:8.1f} ms, all {one['all_ms']:9.1f} ms, {one['hits']:,} hits"
             )
-        time.sleep(3)  # the disk writes back what the round left: it would fall on the next one
+        time.sleep(3)  # a file written within 2.5 s proves nothing (FAT keeps times in steps of 2 s)
         IndexBuilder(path, folder, share=1.0).run(until_complete=True)  # a round proves it again
     return found
 
