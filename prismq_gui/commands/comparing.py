@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Final
 
@@ -10,8 +11,12 @@ from prismq_gui.commands.arguments import count, file_argument, task_id
 from prismq_gui.commands.command import Command, Exit
 from prismq_gui.commands.output import json_line, note, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
-from prismq_gui.insight.compare import Comparison, Difference, FileComparison, IdTally
+from prismq_gui.insight.compare import Comparison, Difference, FileComparison, IdTally, is_same_moment
+from prismq_gui.insight.compare_records import DifferenceKind, PairRow
 from prismq_gui.insight.messages import TextPreview
+
+EXPORT_CHARACTERS = 65_536  # of a value in a line of the export
+_ROWS_A_READ = 64  # 4 MiB of each file, were every payload that long
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +24,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("after", type=file_argument, metavar="NEW", help="the newer one")
     parser.add_argument("--limit", type=count, default=20, metavar="N", help="ids told of each kind; 0 is all")
     parser.add_argument("--task", type=task_id, metavar="ID", help="tell how this one task differs, and nothing else")
+    parser.add_argument(
+        "--ndjson", action="store_true", help="print each difference as a line of JSON, with old and new values"
+    )
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -28,13 +36,57 @@ def _compare(options: argparse.Namespace) -> int:
             return _tell_pair(files.pair(options.task), options)
         with bar("compare") as show, stoppable() as should_stop:
             found = files.run(lambda at: show(at.done, 1.0, at.text), should_stop)
+            if options.ndjson:
+                return _export(files, found, should_stop)
     if options.json:
         say(json_line(_object(found, options.limit)))
     else:
         _print(found, options.limit)
+    return _code(found)
+
+
+def _code(found: Comparison) -> int:
     if found.stopped:
         return Exit.INTERRUPTED
     return Exit.NOTHING if found.is_same else Exit.OK
+
+
+def _export(files: FileComparison, found: Comparison, should_stop: Callable[[], bool]) -> int:
+    """Print each difference as a line, in groups that are read when they are printed."""
+    for kind in DifferenceKind:
+        tally = found.ids_of(kind)[0]
+        for start in range(0, len(tally.ids), _ROWS_A_READ):
+            if should_stop():
+                return Exit.INTERRUPTED
+            places = range(start, min(start + _ROWS_A_READ, len(tally.ids)))
+            for row in files.rows([found.pair_at(kind, place) for place in places], EXPORT_CHARACTERS):
+                say(json_line(_line_of(row, found.fields)))
+        if tally.is_cut:
+            note(f"{kind.value}: {tally.count - len(tally.ids):,} more are counted, but not told.")
+    for text in found.notes:
+        note(text)
+    return _code(found)
+
+
+def _line_of(row: PairRow, fields: tuple[str, ...]) -> dict[str, Any]:
+    old, new = row.before, row.after
+    told = range(len(fields)) if old is None or new is None else row.differing
+    columns = []
+    for place in told:
+        values = [None if cells is None else cells[place] for cells in (old, new)]
+        texts = [each if isinstance(each, str) else "" for each in values]
+        columns.append(
+            {
+                "column": fields[place], "before": values[0], "after": values[1],
+                "form_only": is_same_moment(fields[place], *texts),
+                "cut": any(len(each) >= EXPORT_CHARACTERS for each in values if isinstance(each, (str, bytes))),
+            }
+        )  # fmt: skip
+    pair = row.pair
+    return {
+        "kind": pair.kind, "before_id": None if old is None else pair.before_id,
+        "after_id": None if new is None else pair.after_id, "columns": columns,
+    }  # fmt: skip
 
 
 def _tell_pair(pair: tuple[Difference, ...], options: argparse.Namespace) -> int:
@@ -125,7 +177,8 @@ COMMANDS: Final = {
         "Compare two queue files, such as a queue and its backup: tasks that appeared, vanished or changed, and in\n"
         "which columns; another task under the same id; idempotency keys that are new, gone or under another id. Both\n"
         "are only read, in short statements; a live file may be one of them. The exit code is 4 where none differs.\n"
-        "--json prints one object; with --task one object {task_id, columns}.",
+        "--json prints one object; with --task one object {task_id, columns}; --ndjson a line each difference:\n"
+        "{kind, before_id, after_id, columns: [{column, before, after, form_only, cut}]}.",
         _arguments, _compare,
     )
 }  # fmt: skip

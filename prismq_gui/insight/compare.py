@@ -8,9 +8,10 @@ changes while it is compared may appear as a difference, and that is told.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from prismq_gui.insight.before_opening import lacks_wal, missing_wal_notes
 from prismq_gui.insight.compare_keys import KeyComparison, compare_keys, has_key_index
 from prismq_gui.insight.compare_records import (
     ColumnCount,
@@ -19,7 +20,10 @@ from prismq_gui.insight.compare_records import (
     Difference,
     IdTally,
     OnProgress,
+    Pair,
+    PairRow,
 )
+from prismq_gui.insight.compare_rows import SHORT_CHARACTERS, pair_rows
 from prismq_gui.insight.compare_walk import Merge, long_equal
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.layout import TASK_COLUMNS, Layout, read_layout
@@ -50,6 +54,7 @@ class FileComparison:
         self._sides = tuple(ReadConnection(path, deadline_s) for path in self._paths)
         self._raw = tuple(ReadConnection(path, deadline_s, text_factory=bytes) for path in self._paths)
         self._layouts: tuple[Layout, ...] = ()
+        self._wal_notes: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Open both files read-only.
@@ -58,17 +63,24 @@ class FileComparison:
             ProblemError: One cannot be read or is no queue; REFUSED where both are the same file.
         """
         self.close()
+        lacking = [lacks_wal(path) for path in self._paths]  # opening a file makes one
         try:
             for connection in (*self._sides, *self._raw):
                 connection.open()
             _check_apart(*self._paths)
             self._layouts = tuple(read_layout(side) for side in self._sides)
+            self._wal_notes = tuple(self._missing_wal(lacking))
         except OSError as error:
             self.close()
             raise ProblemError(translate(error, self._paths[1], doing="compare the files")) from None
         except ProblemError:
             self.close()
             raise
+
+    def _missing_wal(self, lacking: Sequence[bool]) -> Iterator[str]:
+        for side, layout, lacks in zip(self._sides, self._layouts, lacking, strict=True):
+            if lacks:
+                yield from (f"{side.path.name}: {note}" for note in missing_wal_notes(side, layout))
 
     def close(self) -> None:
         """Close both; idempotent."""
@@ -104,7 +116,7 @@ class FileComparison:
                 break
         keys = None if stopped else self._keys(merge.seen, on_progress, should_stop)
         stopped = stopped or (keys is not None and keys.stopped)
-        notes = [*self._layout_notes(), *(keys.notes if keys else ())]
+        notes = [*self._wal_notes, *self._layout_notes(), *(keys.notes if keys else ())]
         if keys is None and not stopped:
             notes.append("The idempotency keys were not compared: a file has no unique index of them.")
         notes += self._written_meanwhile(versions)
@@ -113,7 +125,7 @@ class FileComparison:
             *self._paths, merge.same, merge.appeared, merge.vanished, merge.changed, merge.reused,
             merge.column_counts(), keys.appeared if keys else None, keys.vanished if keys else None,
             keys.before if keys else None, keys.after if keys else None, self._not_compared(), merge.unread,
-            tuple(notes), stopped, time.perf_counter() - started,
+            tuple(notes), stopped, time.perf_counter() - started, self.columns()[1:], merge.changed_fields,
         )  # fmt: skip
 
     def _keys(self, total: int, on_progress: OnProgress, should_stop: ShouldStop) -> KeyComparison | None:
@@ -145,8 +157,12 @@ class FileComparison:
                 for side, layout, task_id in zip(self._sides, self._layouts, ids, strict=True)
             )
             if old != new or (old.truncated and long_equal(self._sides, name, ids) is not True):
-                found.append(Difference(name, old, new, _is_same_moment(name, old.text, new.text)))
+                found.append(Difference(name, old, new, is_same_moment(name, old.text, new.text)))
         return tuple(found)
+
+    def rows(self, pairs: Sequence[Pair], characters: int = SHORT_CHARACTERS) -> tuple[PairRow, ...]:
+        """Return the values of pairs, each cut at so many characters, in the order of the pairs; at most 256 a call."""
+        return pair_rows(self._sides, self._layouts, self.columns()[1:], pairs, characters)
 
     def _versions(self) -> list[Cell]:
         return [side.value("PRAGMA data_version", doing="look for changes") for side in self._sides]
@@ -172,7 +188,7 @@ def _check_apart(before: Path, after: Path) -> None:
         raise ProblemError(Problem(ProblemKind.REFUSED, what, str(after), "Nothing was compared.", advice))
 
 
-def _is_same_moment(name: str, old: str, new: str) -> bool:
+def is_same_moment(name: str, old: str, new: str) -> bool:
     """Whether two texts of a column of times name the same moment."""
     moment = parse_utc(old) if name.endswith("_utc") else None
     return moment is not None and moment == parse_utc(new)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
-from prismq_gui.insight.messages import TextPreview
+from prismq_gui.insight.messages import Cell, TextPreview
 
 MOST_IDS = 1_000_000  # kept of each kind: 8 MB; beyond, only the count grows
 
@@ -42,12 +43,33 @@ class IdTally:
         return self.count > len(self.ids)
 
 
+class DifferenceKind(Enum):
+    """What became of a task between the two files."""
+
+    CHANGED = "changed"
+    APPEARED = "appeared"
+    VANISHED = "vanished"
+    REUSED = "reused"
+    MOVED = "moved"  # the key of one task names another id in the newer file
+    UNREAD = "unread"
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnCount:
     """In how many of the changed tasks a column differs."""
 
     column: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A task of both files, by what became of it; ``changed_fields`` as in :class:`Comparison`, 0 where not known."""
+
+    kind: DifferenceKind
+    before_id: int
+    after_id: int
+    changed_fields: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,8 @@ class Comparison:
         columns: In how many changed tasks each column differs, the most frequent first.
         not_compared: Columns that one file alone has, named with the file, left out.
         unread: Tasks with a value too large to be read, of which the rest is the same.
+        fields: The columns that were compared, beside the id.
+        changed_fields: Which of them differ in each task of ``changed.ids``: bit 0 is the first one.
         notes: What to know of it: files that were written meanwhile, what was left out.
         stopped: It was stopped; what is told is of the part that was compared.
     """
@@ -84,12 +108,34 @@ class Comparison:
     notes: tuple[str, ...]
     stopped: bool
     elapsed_s: float
+    fields: tuple[str, ...] = ()
+    changed_fields: array[int] = field(default_factory=lambda: array("I"))
+
+    @property
+    def total(self) -> int:
+        """How many ids were compared."""
+        return self.same + sum(tally.count for tally in self._tallies())
+
+    def _tallies(self) -> tuple[IdTally, ...]:
+        return (self.appeared, self.vanished, self.changed, self.reused, self.unread)
+
+    def ids_of(self, kind: DifferenceKind) -> tuple[IdTally, IdTally]:
+        """Return the ids of a kind in the older and in the newer file, pair by pair."""
+        if kind is DifferenceKind.MOVED:
+            return self.moved_before or IdTally(), self.moved_after or IdTally()
+        tally: IdTally = getattr(self, kind.value)
+        return tally, tally
+
+    def pair_at(self, kind: DifferenceKind, place: int) -> Pair:
+        """Return one of the pairs of a kind whose ids are kept, counted from 0."""
+        before, after = self.ids_of(kind)
+        fields = self.changed_fields[place] if kind is DifferenceKind.CHANGED else 0
+        return Pair(kind, before.ids[place], after.ids[place], fields)
 
     @property
     def is_same(self) -> bool:
         """Whether all of both files was compared and nothing differs."""
-        tallies = (self.appeared, self.vanished, self.changed, self.reused, self.unread)
-        return not self.stopped and not any(tally.count for tally in tallies)
+        return not self.stopped and not any(tally.count for tally in self._tallies())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +146,16 @@ class Difference:
     before: TextPreview
     after: TextPreview
     form_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A pair with its values, each cut short: one a field, in their order; None where a file has no such task.
+
+    ``differing`` are the places of the fields that differ, by what was read or by what was found before.
+    """
+
+    pair: Pair
+    before: tuple[Cell, ...] | None
+    after: tuple[Cell, ...] | None
+    differing: tuple[int, ...]

@@ -6,6 +6,7 @@ its own, slice by slice, so that memory stays bounded whatever a row holds.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -88,6 +89,7 @@ class Merge:
         self.same = self.seen = 0
         self.appeared, self.vanished, self.changed, self.reused = IdTally(), IdTally(), IdTally(), IdTally()
         self.unread = IdTally()
+        self.changed_fields = array("I")  # a bit a column, for each id that is kept of the changed
         self._names = tuple(columns[1:])
         self._places = {name: place for place, name in enumerate(self._names, 1)}
         self._differing: Counter[str] = Counter()
@@ -145,6 +147,8 @@ class Merge:
             self.reused.add(task_id)
         elif differing:
             self.changed.add(task_id)
+            if len(self.changed_fields) < len(self.changed.ids):
+                self.changed_fields.append(sum(1 << self._places[name] - 1 for name in differing))
             self._differing.update(differing)
         elif unread:
             self.unread.add(task_id)

@@ -105,6 +105,19 @@ def task_rows(connection: ReadConnection, layout: Layout, ids: Sequence[int]) ->
     return {each: found[each] for each in ids if each in found}
 
 
+def cells_by_id(
+    connection: ReadConnection, layout: Layout, ids: Sequence[int], columns: Sequence[str], characters: int
+) -> dict[int, tuple[Cell, ...]]:
+    """Return these columns of the tasks that exist, by id; long texts are cut at so many characters."""
+    expressions = ["id", *(cut(name, characters) if name in layout.tasks else "NULL" for name in columns)]
+    found: dict[int, tuple[Cell, ...]] = {}
+    for group in _known_ids(ids):
+        for row in _by_id(connection, expressions, "task_queue", "id", group):
+            if isinstance(row[0], int):
+                found[row[0]] = row[1:]
+    return found
+
+
 def log_rows(connection: ReadConnection, layout: Layout, ids: Sequence[int]) -> dict[int, LogRow]:
     """Return the log lines that exist, by id, in the order of the ids."""
     if not layout.logs:

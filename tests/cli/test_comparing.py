@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,26 @@ def test_show_tells_the_timeline_with_its_sources(call: Call, queue: Path) -> No
     assert "ran 3 s: failed (TimeoutError: 100%_sure)" in done.out
     (attempt,) = call("show", "4", "--json").object["timeline"]["attempts"]
     assert (attempt["worker"], attempt["outcome"], attempt["sources"]["worker"]) == ("w-9", "failed", "log")
+
+
+def test_compare_exports_each_difference_as_a_line(compare: Any, queue: Path, copied: Path) -> None:
+    run_sql(queue, "UPDATE task_queue SET status = 'completed', error_message = char(27) || '[31m' WHERE id = 1")
+    run_sql(queue, "DELETE FROM task_queue WHERE id = 2")
+    run_sql(queue, "INSERT INTO task_queue (id, type, payload) VALUES (4000, 'new', '{}')")
+    done = compare(str(copied), str(queue), "--ndjson")
+    assert done.code == 0
+    assert "\x1b" not in done.out
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [(each["kind"], each["before_id"], each["after_id"]) for each in lines] == [
+        ("changed", 1, 1), ("appeared", None, 4000), ("vanished", 2, None),
+    ]  # fmt: skip
+    told = {each["column"]: (each["before"], each["after"]) for each in lines[0]["columns"]}
+    assert told["status"] == ("queued", "completed")
+    assert told["error_message"] == (None, "\x1b[31m")
+    assert {each["column"]: each["after"] for each in lines[1]["columns"]}["type"] == "new"
+
+
+def test_compare_tells_that_a_copys_wal_is_missing(compare: Any, queue: Path, tmp_path: Path) -> None:
+    torn = Path(shutil.copy(queue, tmp_path / "queue - Copy.db"))
+    done = compare(str(torn), str(queue))
+    assert "queue - Copy.db: There is no -wal beside this file" in done.err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing, contextmanager
 
 import pytest
 
 from prismq_gui.insight.compare import FileComparison
+from prismq_gui.insight.compare_records import DifferenceKind, Pair
 from prismq_gui.insight.problems import ProblemError, ProblemKind
 from tests.helpers.files import make_foreign_queue, run_sql
 from tests.insight.helping import checkpoint_from_outside
@@ -154,3 +156,42 @@ def test_empty_files_are_the_same(tmp_path):
     found = compared(make_foreign_queue(tmp_path / "a.db"), make_foreign_queue(tmp_path / "b.db"))
     assert found.is_same
     assert found.same == 0
+
+
+def test_rows_tell_old_and_new_values_in_the_order_asked_for(two):
+    before, after = two
+    run_sql(after, "UPDATE task_queue SET status = 'failed', payload = json_quote(hex(zeroblob(600))) WHERE id = 7")
+    run_sql(before, "UPDATE task_queue SET payload = json_quote(hex(zeroblob(600)) || 'x') WHERE id = 7")
+    run_sql(before, "UPDATE task_queue SET payload = json_quote(hex(zeroblob(600)) || 'y') WHERE id = 8")
+    run_sql(after, "UPDATE task_queue SET payload = json_quote(hex(zeroblob(600)) || 'z') WHERE id = 8")
+    run_sql(after, "DELETE FROM task_queue WHERE id = 3")
+    with comparing(before, after) as files:
+        found = files.run()
+        pairs = [found.pair_at(DifferenceKind.CHANGED, 1), found.pair_at(DifferenceKind.CHANGED, 0)]
+        eighth, seventh = files.rows(pairs)
+        (third,) = files.rows([found.pair_at(DifferenceKind.VANISHED, 0)])
+    names = found.fields
+    assert [names[at] for at in eighth.differing] == ["payload"]  # though both are cut at the same text
+    assert eighth.before[names.index("payload")] == eighth.after[names.index("payload")]
+    assert {names[at] for at in seventh.differing} == {"status", "payload"}
+    assert (seventh.before[names.index("status")], seventh.after[names.index("status")]) == ("queued", "failed")
+    assert (third.after, third.before[names.index("type")]) == (None, "job")
+
+
+def test_H4_a_value_too_large_to_be_read_leaves_the_other_rows_readable(two, monkeypatch):
+    before, after = two
+    run_sql(after, "UPDATE task_queue SET payload = json_quote(hex(zeroblob(40000))) WHERE id = 7")
+    run_sql(after, "UPDATE task_queue SET status = 'failed' WHERE id IN (7, 8)")
+    monkeypatch.setattr("prismq_gui.insight.connection.MAX_CELL_BYTES", 60_000)
+    with comparing(before, after) as files:
+        pairs = [Pair(DifferenceKind.CHANGED, id, id) for id in (7, 8)]
+        seventh, eighth = files.rows(pairs)
+        at = files.columns()[1:].index("payload")
+    assert "larger than this program reads" in seventh.after[at]
+    assert eighth.after[at] == '{"n": 8}'
+
+
+def test_A16_a_copy_without_its_wal_is_told(two, tmp_path):
+    copy = shutil.copy(two[0], tmp_path / "queue - Copy.db")
+    found = compared(copy, two[1])
+    assert any(note.startswith("queue - Copy.db: There is no -wal") for note in found.notes)
