@@ -273,40 +273,54 @@ WHERE id = (SELECT task_queue.id FROM (SELECT key AS place, value AS wanted FROM
 {_RETURNING}"""
 
 
-@lru_cache(maxsize=64)
-def take_many(shape: Shape) -> str:
-    """Return the claim of the next ``:count`` tasks by priority.
+_ATTEMPTS_OF_MANY = f"{ATTEMPTS} + 1, {MAX_ATTEMPTS}"
 
-    Takes nothing where one of today's ISO times is due, which would have to be merged in: then they are to be
-    claimed one by one. The rows come in no order.
+
+@lru_cache(maxsize=64)
+def find_many(shape: Shape) -> str:
+    """Return the search for the next ``:count`` tasks by priority, which :func:`take_found` then takes.
+
+    Finds nothing where one of today's ISO times is due, which would have to be merged in: then they are to be
+    claimed one by one. The rows come in no order; those that don't suit (the last ones, where it gave up) are marked.
     """
-    return f"""WITH RECURSIVE {LEVELS},
-first(found) AS MATERIALIZED (
-  SELECT task_queue.id FROM level CROSS JOIN task_queue
-  WHERE level.p IS NOT NULL AND {WAITING} AND priority = level.p
-    AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)} LIMIT :count)
-{_TAKE}
-WHERE id IN (SELECT found FROM first) AND {_GUARD} AND ({_suits(shape)})
+    return f"""WITH RECURSIVE {LEVELS}
+SELECT id, CAST(type AS BLOB), CAST(payload AS BLOB), {_ATTEMPTS_OF_MANY}, priority, run_after_utc,
+  CASE WHEN {_suits(shape)} THEN 1 ELSE 0 END
+FROM level CROSS JOIN task_queue
+WHERE level.p IS NOT NULL AND {WAITING} AND priority = level.p
+  AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)}
   AND NOT EXISTS (SELECT 1 FROM level CROSS JOIN task_queue ON {WAITING} AND priority = level.p
-    AND run_after_utc >= :iso_from AND run_after_utc < :iso_until WHERE level.p IS NOT NULL)
-{_RETURNING}, priority, run_after_utc"""
+    AND {_ISO_DUE} WHERE level.p IS NOT NULL)
+LIMIT :count"""
 
 
 @lru_cache(maxsize=64)
-def take_many_first(shape: Shape) -> str:
-    """Return the claim of the next ``:count`` tasks of the first priority, as :func:`claim_first` is to :func:`claim`.
+def find_many_first(shape: Shape) -> str:
+    """Return the search for the next ``:count`` tasks of the first priority, as :func:`claim_first` does.
 
-    The rows come in no order.
+    The rows come in order. Where it gave up they may not suit, and where a cell isn't text of UTF-8 it raises: then
+    :func:`find_many` is to be asked.
     """
     first = f"priority = (SELECT min(priority) FROM task_queue WHERE {WAITING})"
-    return f"""{_TAKE}
-WHERE id IN (SELECT id FROM task_queue WHERE {WAITING} AND {first}
-    AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)}
-    ORDER BY run_after_utc, id LIMIT :count)
-  AND {_GUARD} AND ({_suits(shape)})
-  AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first}
-    AND {_ISO_DUE})
-{_RETURNING}, priority, run_after_utc"""
+    return f"""SELECT id, type, payload, {_ATTEMPTS_OF_MANY} FROM task_queue WHERE {WAITING} AND {first}
+  AND run_after_utc > '0000-' AND run_after_utc <= :moment AND {_fits(shape)}
+  AND NOT EXISTS (SELECT 1 FROM task_queue WHERE {WAITING} AND {first} AND {_ISO_DUE})
+ORDER BY run_after_utc, id LIMIT :count"""
+
+
+_TAKE_FOUND = _TAKE.replace(":worker", "?1").replace(":lease_until", "?2").replace(":now", "?3")
+TAKE_RANGE = f"{_TAKE_FOUND}\nWHERE id BETWEEN ?4 AND ?5 AND {_GUARD}"
+"""As :func:`take_found` where the tasks found are all those from one id to another: another 4 % less."""
+
+
+@lru_cache(maxsize=64)
+def take_found(size: int) -> str:
+    """Return the claim of tasks found in the same transaction: worker, end of the lease, now, and ``size`` ids.
+
+    A list of ids lets SQLite change each row as it finds it, and asking first costs less than RETURNING: together
+    8 % of a claim of ten.
+    """
+    return f"{_TAKE_FOUND}\nWHERE id IN ({', '.join(f'?{number + 4}' for number in range(size))}) AND {_GUARD}"
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,9 @@ class ClaimTools:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.cursor = connection.cursor()
+        """For statements whose rows are all fetched at once, as plain tuples: a cursor and Rows each time cost 2 µs."""
+        self.cursor.row_factory = None
         self.left = 0
         """How many tasks that don't suit the running statement may still look at; below 0 where it gave up."""
         self.second = ""

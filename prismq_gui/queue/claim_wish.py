@@ -69,8 +69,8 @@ def with_shape(wish: Wish, shape: Shape) -> Wish:
         plain=claim_sql.claim_plain(shape) if shape.strategy is Strategy.PRIORITY else None,
         general=claim_sql.claim(shape),
         remembering=claim_sql.claim(replace(shape, remembers=True)),
-        many_first=claim_sql.take_many_first(shape),
-        many=claim_sql.take_many(shape),
+        many_first=claim_sql.find_many_first(shape),
+        many=claim_sql.find_many(shape),
     )
 
 

@@ -7,7 +7,6 @@ worker: see :mod:`prismq_gui.queue.claim_walk`.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import random
@@ -15,11 +14,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from operator import itemgetter
+from datetime import timedelta
 from typing import Any
 
-from prismq_gui.queue import claim_sql, claim_walk, rescuing
+from prismq_gui.queue import claim_many, claim_sql, claim_walk, rescuing
+from prismq_gui.queue.claim_fence import kept_apart
 from prismq_gui.queue.claim_sql import Shape, Strategy
 from prismq_gui.queue.claim_tools import ClaimTools
 from prismq_gui.queue.claim_wish import Wish, wish_of, with_shape
@@ -27,7 +26,7 @@ from prismq_gui.queue.claimed import ClaimedTask, task_of
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.exceptions import QueueDatabaseError
 from prismq_gui.queue.lottery import Lottery
-from prismq_gui.queue.timestamps import exact_text, exact_text_of, now_us, now_utc, text_after, utc_text
+from prismq_gui.queue.timestamps import exact_text, exact_text_of, now_us, now_utc, text_after
 
 RESCUE_INTERVAL_S = 5.0
 JUMP_S = 2.0  # of the wall clock between two looks
@@ -45,11 +44,6 @@ _SHORT_CUT_REST = 64  # claims without the short cut after it found nothing
 _CANDIDATES = 16  # looked up without a lock: others may take the first ones meanwhile
 _TRIES = 5
 _NO_LIMIT = 2**62
-_PRIORITY_ORDER = itemgetter(5, 6, 0)  # of what take_many returns: priority, run_after_utc, id
-
-_MARK_APART = """
-UPDATE task_queue SET reserved_at_utc = :later
-WHERE id = :id AND locked_by = :worker AND attempts = :attempt AND reserved_at_utc = :now"""
 
 
 class Claimer:
@@ -188,14 +182,16 @@ class Claimer:
         tasks: list[ClaimedTask] = []
         if self.strategy is Strategy.PRIORITY and not self._abroad:
             parameters = self._parameters(wish)
+            parameters["count"] = count
             if self._without_short_cut > 0:
                 self._without_short_cut -= 1
             else:
-                tasks = self._taken(wish.many_first, parameters, count)
+                tasks = claim_many.first_ones(self._db, self._prepared(), wish.many_first, parameters)
                 if len(tasks) < count:
                     self._without_short_cut = _SHORT_CUT_REST
             if len(tasks) < count:
-                tasks += self._taken(wish.many, parameters, count - len(tasks))
+                parameters["count"] = count - len(tasks)
+                tasks += claim_many.next_ones(self._db, self._prepared(), wish.many, parameters)
         while len(tasks) < count:
             task_or_none = self.claim(worker_id, capabilities, lease_seconds, types)
             if task_or_none is None:
@@ -242,58 +238,8 @@ class Claimer:
         return None if row is None else self._claimed(row, parameters)
 
     def _claimed(self, row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
-        """Return the claimed task; make its fence another one than that of a claim in the same second.
-
-        A task that was given back is claimed in the same attempt again, and times have whole seconds.
-        """
-        task, tools = task_of(row, parameters), self._tools
-        assert tools is not None
-        if task.reserved_at != tools.second:
-            tools.second = task.reserved_at
-            tools.claimed.clear()
-        ahead = tools.claimed[task.id] = tools.claimed.get(task.id, -1) + 1
-        return self._marked_apart(task, ahead) if ahead else task
-
-    def _taken(self, sql: str, parameters: dict[str, Any], count: int) -> list[ClaimedTask]:
-        """Claim up to so many in one write; those whose attempts are used up are buried and left out."""
-        parameters["count"] = count
-        rows, _over = self._run(sql, parameters)
-        with contextlib.suppress(TypeError):  # priorities of other programs may be no numbers
-            rows.sort(key=_PRIORITY_ORDER)
-        tasks = self._all_claimed(rows, parameters)
-        if all([row[3] <= 1 or row[3] <= row[4] for row in rows]):  # noqa: C419 (a list takes half of the time)
-            return tasks
-        used_up = [task for task in tasks if task.attempt > task.max_attempts and task.attempt > 1]
-        for task in used_up:
-            rescuing.bury_untried(self._db, task)
-        return [task for task in tasks if task not in used_up]
-
-    def _all_claimed(self, rows: list[sqlite3.Row], parameters: dict[str, Any]) -> list[ClaimedTask]:
-        """As ``_claimed``, for the rows of one claim: one by one they cost 2 µs more each."""
-        tools, worker, now, until = self._tools, parameters["worker"], parameters["now"], parameters["lease_until"]
-        assert tools is not None
-        if now != tools.second:
-            tools.second = now
-            tools.claimed.clear()
-        claimed, tasks = tools.claimed, []
-        for row in rows:
-            task_id, name, payload, attempt, most, _priority, _due = row
-            try:
-                values = (task_id, name.decode(), payload.decode(), attempt, most, worker, now, until)
-            except (AttributeError, UnicodeDecodeError):
-                task = task_of(row, parameters)
-            else:
-                task = tuple.__new__(ClaimedTask, values)
-            ahead = claimed[task_id] = claimed.get(task_id, -1) + 1
-            tasks.append(self._marked_apart(task, ahead) if ahead else task)
-        return tasks
-
-    def _marked_apart(self, task: ClaimedTask, ahead_s: int) -> ClaimedTask:
-        """Put the claim's time so many seconds ahead that no earlier claim had it."""
-        later = utc_text(datetime.fromisoformat(task.reserved_at) + timedelta(seconds=ahead_s))
-        fence = {"id": task.id, "worker": task.worker_id, "attempt": task.attempt, "now": task.reserved_at}
-        changed = self._db.change(_MARK_APART, fence | {"later": later})
-        return task._replace(reserved_at=later) if changed else task  # else the fence holds it off as it is
+        assert self._tools is not None
+        return kept_apart(self._db, self._tools, task_of(row, parameters))
 
     def _wished(
         self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]

@@ -254,15 +254,19 @@ class QueueDatabase:
         """Do ``work`` in one transaction and return what it returns; joins the one that is open in this thread.
 
         What it raises rolls back what it wrote (where it joined: what the outer transaction wrote, if it passes
-        on there). As ``transaction``, a little cheaper.
+        on there). As ``transaction``, a little cheaper. ``work`` may use the connection itself: SQLite's errors are
+        explained.
 
         Raises:
             QueueBusyError: Another program held the file for over 5 s.
         """
         with self.lock:
-            if self._depth:
-                return work()
             connection = self._connection or self.get_connection()
+            if self._depth:
+                try:
+                    return work()
+                except _SQLITE_ERRORS as error:
+                    raise self.explain(error) from error
             try:
                 if not self._door.acquire(TIMEOUT_S):
                     raise self._kept_out()

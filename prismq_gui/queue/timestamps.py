@@ -117,8 +117,10 @@ def sql_normalised(column: str) -> str:
     digits = "[0-9][0-9]"
     # What is normalised already comes first: a claim asks this each time, and all the questions below cost it 4 µs.
     plain = f"datetime({column}, '+0 days') IS substr({column}, 1, 19) AND substr({column}, 20) NOT GLOB '*[^.0-9]*'"
+    # And before it the whole seconds most programs write, by one call alone (years before 0 are no times of ours).
+    whole = f"datetime({column}, '+0 days') IS {column} AND {column} >= '0'"
     return (
-        f"CASE WHEN {plain} THEN {column} "
+        f"CASE WHEN {whole} THEN {column} WHEN {plain} THEN {column} "
         f"WHEN typeof({column}) <> 'text' OR {column} NOT GLOB '????-??-??[ Tt]{digits}:{digits}*' "
         # '+0 days' makes SQLite compute the date anew: without it some versions give 30 February back.
         f"OR strftime('%Y-%m-%d %H:%M', {minute}, '+0 days') IS NOT {minute} THEN NULL "

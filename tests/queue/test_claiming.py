@@ -259,7 +259,7 @@ SHAPES = [
     [
         *map(claim_sql.claim, SHAPES),
         *map(claim_sql.claim_first, SHAPES[:8]),
-        *map(claim_sql.take_many, SHAPES[:8]),
+        *map(claim_sql.find_many, SHAPES[:8]),
         claim_sql.DUE_ABROAD,
     ],
 )

@@ -115,14 +115,16 @@ def malformed(tmp_path: Path) -> Path:
     return path
 
 
-def test_malformed_json_under_plain_generated_columns_stops_no_claim_and_no_rescue(malformed: Path) -> None:
+@pytest.mark.parametrize("many", [False, True])
+def test_malformed_json_under_plain_generated_columns_stops_no_claim_and_no_rescue(malformed: Path, many: bool) -> None:
     with pytest.raises(sqlite3.OperationalError, match="malformed JSON"):
         run_sql(malformed, "UPDATE task_queue SET attempts = 1")
     with QueueDatabase(malformed) as db:
         insert(db, status="'leased'", lease_until_utc=f"'{PAST}'", locked_by="'gone'", priority="5")
         good = QueueClient(db).enqueue("job").task_id
         claimer = Claimer(db)
-        assert [task.id for task in (claimer.claim("w"), claimer.claim("w")) if task] == [3, good]
+        tasks = claimer.claim_many("w", 2) if many else [claimer.claim("w"), claimer.claim("w")]
+        assert [task.id for task in tasks if task] == [3, good]
         assert claimer.claim("w") is None
     assert run_sql(malformed, "SELECT id, status FROM task_queue ORDER BY id LIMIT 2") == [(1, "queued"), (2, "leased")]
 
