@@ -110,17 +110,17 @@ class FileComparison:
         merge = Merge(self._raw, self.columns())
         stopped = False
         for done in merge.steps():
-            on_progress(CompareProgress(done * _SHARE_OF_IDS, f"{merge.seen:,} tasks compared"))
+            on_progress(CompareProgress(done * _SHARE_OF_IDS, f"{merge.seen:,} tasks compared", merge.counts()))
             if should_stop():
                 stopped = True
                 break
-        keys = None if stopped else self._keys(merge.seen, on_progress, should_stop)
+        keys = None if stopped else self._keys(merge, on_progress, should_stop)
         stopped = stopped or (keys is not None and keys.stopped)
         notes = [*self._wal_notes, *self._layout_notes(), *(keys.notes if keys else ())]
         if keys is None and not stopped:
             notes.append("The idempotency keys were not compared: a file has no unique index of them.")
         notes += self._written_meanwhile(versions)
-        on_progress(CompareProgress(1.0, "stopped" if stopped else "done"))
+        on_progress(CompareProgress(1.0, "stopped" if stopped else "done", merge.counts()))
         return Comparison(
             *self._paths, merge.same, merge.appeared, merge.vanished, merge.changed, merge.reused,
             merge.column_counts(), keys.appeared if keys else None, keys.vanished if keys else None,
@@ -128,14 +128,15 @@ class FileComparison:
             tuple(notes), stopped, time.perf_counter() - started, self.columns()[1:], merge.changed_fields,
         )  # fmt: skip
 
-    def _keys(self, total: int, on_progress: OnProgress, should_stop: ShouldStop) -> KeyComparison | None:
+    def _keys(self, merge: Merge, on_progress: OnProgress, should_stop: ShouldStop) -> KeyComparison | None:
         if "idempotency_key" not in self.columns() or not all(map(has_key_index, self._sides)):
             return None
 
         def tell(done: float) -> None:
-            on_progress(CompareProgress(_SHARE_OF_IDS + done * (1 - _SHARE_OF_IDS), "idempotency keys"))
+            on_progress(CompareProgress(_SHARE_OF_IDS + done * (1 - _SHARE_OF_IDS), "idempotency keys", counts))
 
-        return compare_keys(self._raw, total, tell, should_stop)
+        counts = merge.counts()
+        return compare_keys(self._raw, merge.seen, tell, should_stop)
 
     def _written_meanwhile(self, versions: list[Cell]) -> Iterator[str]:
         pairs = zip(self._paths, versions, self._versions(), strict=True)

@@ -13,12 +13,24 @@ from prismq_gui.insight.messages import Cell, TextPreview
 MOST_IDS = 1_000_000  # kept of each kind: 8 MB; beyond, only the count grows
 
 
+class DifferenceKind(Enum):
+    """What became of a task between the two files."""
+
+    CHANGED = "changed"
+    APPEARED = "appeared"
+    VANISHED = "vanished"
+    REUSED = "reused"
+    MOVED = "moved"  # the key of one task names another id in the newer file
+    UNREAD = "unread"
+
+
 @dataclass(frozen=True, slots=True)
 class CompareProgress:
-    """How far a comparison is: ``done`` from 0 to 1, and what it is at."""
+    """How far a comparison is: ``done`` from 0 to 1, what it is at, and what it has found so far."""
 
     done: float
     text: str
+    counts: tuple[tuple[DifferenceKind, int], ...] = ()
 
 
 OnProgress = Callable[[CompareProgress], None]
@@ -41,17 +53,6 @@ class IdTally:
     def is_cut(self) -> bool:
         """Whether there are more than ids are kept."""
         return self.count > len(self.ids)
-
-
-class DifferenceKind(Enum):
-    """What became of a task between the two files."""
-
-    CHANGED = "changed"
-    APPEARED = "appeared"
-    VANISHED = "vanished"
-    REUSED = "reused"
-    MOVED = "moved"  # the key of one task names another id in the newer file
-    UNREAD = "unread"
 
 
 @dataclass(frozen=True, slots=True)

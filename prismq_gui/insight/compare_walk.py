@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from prismq_gui.insight.compare_records import ColumnCount, IdTally
+from prismq_gui.insight.compare_records import ColumnCount, DifferenceKind, IdTally
 from prismq_gui.insight.connection import ReadConnection, Row, decode_text
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import ProblemError
@@ -109,6 +109,12 @@ class Merge:
             self._stretch(*(side.take(horizon) for side in self._sides))
             yield 1.0 if horizon is None else min(1.0, max(0.0, (horizon - low) / max(1, high - low)))
         yield 1.0
+
+    def counts(self) -> tuple[tuple[DifferenceKind, int], ...]:
+        """Return how many tasks of each kind were found so far."""
+        kinds = (DifferenceKind.CHANGED, DifferenceKind.APPEARED, DifferenceKind.VANISHED, DifferenceKind.REUSED)
+        tallies = (self.changed, self.appeared, self.vanished, self.reused)
+        return tuple((kind, tally.count) for kind, tally in zip(kinds, tallies, strict=True))
 
     def column_counts(self) -> tuple[ColumnCount, ...]:
         """Return in how many changed tasks each column differs, the most frequent first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -35,6 +36,9 @@ from prismq_gui.polling.poller import Opened, Opening, Poller
 from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
 from prismq_gui.polling.search_desk import SearchDesk
 from prismq_gui.polling.threads import WorkerThread
+
+if TYPE_CHECKING:
+    from prismq_gui.polling.comparing import CompareDesk
 
 END_S = 1.0
 
@@ -98,6 +102,7 @@ class Engine(QObject):
         self.search = SearchDesk(breath, self)
         self.looks = LookDesk(breath, self)
         self.failures = FailureDesk(breath, self)
+        self._comparing: CompareDesk | None = None
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
@@ -229,6 +234,15 @@ class Engine(QObject):
         if known.epoch == self._epoch and self._path is not None:
             self.known_values.emit(known)
 
+    @property
+    def comparing(self) -> CompareDesk:
+        """Where two files are compared; made when it is first asked for."""
+        if self._comparing is None:
+            from prismq_gui.polling.comparing import CompareDesk  # noqa: PLC0415 - 6 ms of the window's start
+
+            self._comparing = CompareDesk(self)
+        return self._comparing
+
     # -- the overview
 
     def show_past(self, span: Span | None) -> None:
@@ -316,6 +330,8 @@ class Engine(QObject):
         self.search.ask_to_end()
         self.looks.ask_to_end()
         self.failures.ask_to_end()
+        if self._comparing is not None:
+            self._comparing.ask_to_end()
         for thread in self._threads:
             thread.ask_to_end()
         deadline = time.monotonic() + END_S
@@ -324,6 +340,8 @@ class Engine(QObject):
         self.search.end(deadline)
         self.looks.end(deadline)
         self.failures.end(deadline)
+        if self._comparing is not None:
+            self._comparing.end(deadline)
 
 
 def _refused(what: str, subject: str, advice: str) -> Problem:
