@@ -15,6 +15,7 @@ from prismq_gui.insight.claim_keys import Key, candidate, level_of
 from prismq_gui.insight.claim_view import ClaimView
 from prismq_gui.insight.connection import decode_text
 from prismq_gui.insight.explanations import DueTime, Explanation, Line, Offer, Upcoming, Verdict, WorkerMatch
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.line import line_steps, line_within
 from prismq_gui.insight.matching import Needs, read_needs, suits, workers
 from prismq_gui.insight.messages import Cell, TaskRow
@@ -62,6 +63,7 @@ def explain(
     *,
     offer: Offer | None = None,
     most: int | None = COUNTED_AT_ONCE,
+    hearing: Hearing = PLAIN,
 ) -> Explanation | None:
     """Return why a task is not running, None where it does not exist.
 
@@ -71,6 +73,7 @@ def explain(
         now: Naive UTC.
         offer: The worker from whose sight it is told; None is any worker of those that are registered.
         most: How many index entries are looked at for its place under each strategy, about; None counts to the end.
+        hearing: How the silence of workers is judged.
     """
     now = now or now_utc()
     row = reader.task_rows((task_id,)).get(task_id)
@@ -86,7 +89,7 @@ def explain(
     facts = read_facts(view, task_id)
     if facts is None:
         return None
-    return _Case(reader, view, row, facts, now, most).explanation()
+    return _Case(reader, view, row, facts, now, most, hearing).explanation()
 
 
 def line_of(
@@ -207,12 +210,13 @@ class _Case:
     facts: Facts
     now: datetime
     most: int | None
+    hearing: Hearing
 
     def explanation(self) -> Explanation:
         facts = self.facts
         needs = read_needs(self.reader, self.row.id, facts.compatibility_kind)
         timely = facts.due.due_utc is not None
-        found = workers(self.reader, self.row.id, needs, self.now, timely=timely)
+        found = workers(self.reader, self.row.id, needs, self.now, timely=timely, hearing=self.hearing)
         if facts.runs:
             return self._running(needs, found)
         verdict, sentence = self._waiting(needs, found)

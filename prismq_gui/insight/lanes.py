@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from prismq_gui.insight.activity import MOST_LINES, Activity, Span, is_within, read_activity
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import WorkerRow
 from prismq_gui.insight.states import WorkerState, worker_state
@@ -60,6 +61,7 @@ def read_lanes(
     *,
     activity: Activity | None = None,
     most_lines: int = MOST_LINES,
+    hearing: Hearing = PLAIN,
 ) -> Lanes:
     """Return the lanes of a window that ends now: at most 200 lanes of together 5,000 spans.
 
@@ -90,7 +92,7 @@ def read_lanes(
         names.append("")
         notes.append("Of runs without a start in the log the worker is not recorded; they stand in the last lane.")
     known = {worker.worker_id: worker for worker in workers}
-    shown = tuple(Lane(name, _state(known.get(name), now), tuple(lanes[name])) for name in names)
+    shown = tuple(Lane(name, _state(known.get(name), now, hearing), tuple(lanes[name])) for name in names)
     return Lanes(shown, since, now, max(since, activity.covered_from), tuple(notes))
 
 
@@ -104,5 +106,5 @@ def _bounded(spans: tuple[Span, ...], notes: list[str]) -> list[Span]:
     return sorted([*kept, *running], key=lambda span: (span.start or span.end or datetime.min, span.task_id))
 
 
-def _state(worker: WorkerRow | None, now: datetime) -> WorkerState | None:
-    return None if worker is None else worker_state(worker.heartbeat_utc, now, worker.held)
+def _state(worker: WorkerRow | None, now: datetime, hearing: Hearing) -> WorkerState | None:
+    return None if worker is None else worker_state(worker.heartbeat_utc, now, worker.held, hearing)

@@ -14,6 +14,7 @@ from typing import Any
 
 from prismq_gui.insight.connection import decode_text
 from prismq_gui.insight.explanations import Offer, WorkerMatch
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.messages import Cell, WorkerRow
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
@@ -109,7 +110,9 @@ def suits(reader: QueueReader, task_id: int, offer: Offer) -> bool:
     return bool(reader.connection.value(sql, parameters, doing="compare the task with a worker"))
 
 
-def workers(reader: QueueReader, task_id: int, needs: Needs, now: datetime, *, timely: bool) -> tuple[WorkerMatch, ...]:
+def workers(
+    reader: QueueReader, task_id: int, needs: Needs, now: datetime, *, timely: bool, hearing: Hearing = PLAIN
+) -> tuple[WorkerMatch, ...]:
     """Return all workers, live ones first, each with whether it may run the task.
 
     Args:
@@ -118,6 +121,7 @@ def workers(reader: QueueReader, task_id: int, needs: Needs, now: datetime, *, t
         needs: Of the task.
         now: Naive UTC.
         timely: Whether the task's time can be read, so that the claim can be asked.
+        hearing: How their silence is judged.
     """
     found = []
     known = offers(reader)
@@ -130,12 +134,14 @@ def workers(reader: QueueReader, task_id: int, needs: Needs, now: datetime, *, t
         elif offer is not None:
             lacking = capabilities.lacks(dict(needs.values), dict(offer.capabilities))
             matches = suits(reader, task_id, offer) if timely else not lacking
-        found.append(_match(row, now, matches, lacking))
+        found.append(_match(row, now, matches, lacking, hearing))
     return tuple(sorted(found, key=_live_first))
 
 
-def _match(row: WorkerRow, now: datetime, matches: bool | None, lacking: tuple[str, ...]) -> WorkerMatch:
-    state = worker_state(row.heartbeat_utc, now, row.held)
+def _match(
+    row: WorkerRow, now: datetime, matches: bool | None, lacking: tuple[str, ...], hearing: Hearing
+) -> WorkerMatch:
+    state = worker_state(row.heartbeat_utc, now, row.held, hearing)
     beat = parse_utc(row.heartbeat_utc)
     return WorkerMatch(row.worker_id, state, beat, matches, lacking, row.held, row.held_ids, row.registered)
 

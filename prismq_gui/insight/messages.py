@@ -102,7 +102,8 @@ class WorkerRow:
     """One worker and what it holds. ``held`` counts running tasks whose ``locked_by`` names it.
 
     ``held_ids`` are the first 20 of them. A worker named only by a running task and without a
-    row of its own has ``registered`` False and heartbeat None.
+    row of its own has ``registered`` False and heartbeat None. ``held_at_least``: more run than were looked at, so it
+    may hold more.
     """
 
     worker_id: str
@@ -111,6 +112,7 @@ class WorkerRow:
     held: int
     held_ids: tuple[int, ...] = ()
     registered: bool = True
+    held_at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Generic, TypeVar
@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from prismq_gui.insight import overview_reading as reading
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.forecast import Flow, Forecast, forecast
+from prismq_gui.insight.hearing import Hearing
 from prismq_gui.insight.history import History
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, FileFacts, StatusCount, WorkerRow
@@ -97,7 +98,7 @@ class OverviewReader:
     def __init__(
         self, connection: ReadConnection, layout: Layout, *, signature: Callable[[Cell], str],
         thresholds: Thresholds | None = None, history: History | None = None,
-        clock: Callable[[], datetime] = now_utc,
+        clock: Callable[[], datetime] = now_utc, hear: Callable[[], Hearing] | None = None,
     ) -> None:  # fmt: skip
         self._connection = connection
         self._layout = layout
@@ -105,6 +106,7 @@ class OverviewReader:
         self._history = history
         self._clock = clock
         self.thresholds = thresholds or Thresholds()
+        self._hear = hear
         self._state = VerdictState()
         self._waiting: Figure[int] = Figure()
         self._running: Figure[int] = Figure()
@@ -179,7 +181,7 @@ class OverviewReader:
         yield
 
     def _read_leases(self) -> Iterator[None]:
-        found = yield from reading.leases(self._connection, self._layout, self._clock())
+        found = yield from reading.leases(self._connection, self._layout, self._hearing().judged_at(self._clock()))
         self._leases = Figure(found, self._clock()) if found is not None else Figure()
 
     def _read_failures(self) -> Iterator[None]:
@@ -221,6 +223,10 @@ class OverviewReader:
             self._workers, self._times, outlook,
         )  # fmt: skip
 
+    def _hearing(self) -> Hearing:
+        heard = self._hear() if self._hear is not None else Hearing()
+        return replace(heard, silent_after_s=self.thresholds.silent_after_s)
+
     def _outlook(self, now: datetime) -> Figure[Forecast]:
         if self._unfinished() is None:
             return Figure()
@@ -231,26 +237,36 @@ class OverviewReader:
         failures, rates, oldest, leases = (
             self._failures.value, self._rates.value, self._oldest.value, self._leases.value
         )  # fmt: skip
-        workers = self._workers.value
+        workers, hearing = self._workers.value, self._hearing()
+        judged = hearing.judged_at(now)
         return Facts(
             now,
-            workers=None if workers is None else tuple(_worker(row, now) for row in workers),
+            workers=None if workers is None else tuple(_worker(row, judged) for row in workers),
+            awaited=_awaited(workers or (), hearing, now),
             completed=None if rates is None else _an_hour(rates),
             failed=None if failures is None else failures.failed,
             failed_at_least=failures is not None and failures.at_least,
             causes=None if failures is None else failures.causes,
             dead=None if failures is None else failures.dead,
-            oldest_waiting_s=None if oldest is None else oldest.waiting_s(now),
+            oldest_waiting_s=None if oldest is None else oldest.waiting_s(judged),
             expired_leases=None if leases is None else leases.expired,
             forecast=outlook.value,
             wal_bytes=self._wal_bytes,
         )
 
 
+def _awaited(workers: Sequence[WorkerRow], hearing: Hearing, now: datetime) -> str:
+    """Return what is waited for before silence means anything, '' where nothing is."""
+    if hearing.gap is None:
+        return ""
+    awaited = any(hearing.is_awaited(parse_utc(row.heartbeat_utc), now) for row in workers)
+    return hearing.gap.sentence if awaited else ""
+
+
 def _worker(row: WorkerRow, now: datetime) -> WorkerFact:
     beat = parse_utc(row.heartbeat_utc)
     silent_s = None if beat is None else max(0.0, (now - beat).total_seconds())
-    return WorkerFact(row.worker_id, silent_s, row.held)
+    return WorkerFact(row.worker_id, silent_s, row.held, row.held_at_least)
 
 
 def _an_hour(rates: Throughput) -> int:

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Literal
 
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.messages import Cell, TaskRow, WorkerRow
 from prismq_gui.queue.timestamps import parse_utc
 from prismq_gui.queue.transitions import RUNNING
 
-SILENT_AFTER_S = 120.0
 _ERROR_CHARACTERS = 160
 
 WorkerState = Literal["busy", "idle", "silent"]
@@ -53,16 +53,16 @@ def is_running(status: Cell) -> bool:
     return status in RUNNING
 
 
-def worker_state(heartbeat: Cell, now: datetime, held: int = 0) -> WorkerState:
+def worker_state(heartbeat: Cell, now: datetime, held: int = 0, hearing: Hearing = PLAIN) -> WorkerState:
     """Return what a worker does, from its last heartbeat and how many tasks it holds.
 
     Args:
         heartbeat: The raw cell; None or unreadable counts as silent.
         now: Naive UTC.
         held: How many running tasks name it.
+        hearing: How silence is judged.
     """
-    beat = parse_utc(heartbeat)
-    if beat is None or (now - beat).total_seconds() > SILENT_AFTER_S:
+    if hearing.is_silent(parse_utc(heartbeat), now):
         return "silent"
     return "busy" if held else "idle"
 
@@ -79,16 +79,17 @@ def duration_text(span: timedelta) -> str:
     return f"{seconds // 86_400:,} days"
 
 
-def state_sentence(row: TaskRow, now: datetime, worker: WorkerRow | None) -> str:
+def state_sentence(row: TaskRow, now: datetime, worker: WorkerRow | None, hearing: Hearing = PLAIN) -> str:
     """Return the state of a task in one or two plain sentences.
 
     Args:
         row: The task as it was read.
         now: Naive UTC.
         worker: The worker its ``locked_by`` names, None where there is none.
+        hearing: How its silence is judged.
     """
     if is_running(row.status):
-        return _running(row, now, worker)
+        return _running(row, now, worker, hearing)
     if row.status == "queued":
         return _waiting(row, now)
     if row.status in (None, ""):
@@ -125,13 +126,13 @@ def _waiting(row: TaskRow, now: datetime) -> str:
     return f"{first} Tried {_attempts(row)} so far{last}"
 
 
-def _running(row: TaskRow, now: datetime, worker: WorkerRow | None) -> str:
+def _running(row: TaskRow, now: datetime, worker: WorkerRow | None, hearing: Hearing) -> str:
     name = _text(row.locked_by)
     started = parse_utc(row.processing_started_utc) or parse_utc(row.reserved_at_utc)
     since = f" for {duration_text(now - started)}" if started is not None and started <= now else ""
     beginning = f"Running on {name}{since}" if name else f"Running{since}, but no worker is named"
     lease = parse_utc(row.lease_until_utc)
-    silent = worker is None or worker_state(worker.heartbeat_utc, now, worker.held) == "silent"
+    silent = worker is None or worker_state(worker.heartbeat_utc, now, worker.held, hearing) == "silent"
     if lease is None:
         return f"{beginning}; it has no readable lease{', and the worker is silent' if silent and name else ''}."
     if lease > now:

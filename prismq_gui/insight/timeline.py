@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.log_events import LogEvent, read_events
 from prismq_gui.insight.messages import Cell, TaskRow
@@ -48,7 +49,13 @@ _PAST = ("created_at_utc", "reserved_at_utc", "processing_started_utc", "finishe
 
 
 def read_timeline(
-    connection: ReadConnection, layout: Layout, task_id: int, now: datetime, *, newest: int = NEWEST_LINES
+    connection: ReadConnection,
+    layout: Layout,
+    task_id: int,
+    now: datetime,
+    *,
+    newest: int = NEWEST_LINES,
+    hearing: Hearing = PLAIN,
 ) -> Timeline | None:
     """Return a task's timeline, None where there is no such task.
 
@@ -79,7 +86,7 @@ def read_timeline(
         notes.insert(0, Note(NoteKind.GAP, "The file has no log, so only the last attempt is known."))
     next_due = parse_utc(row.run_after_utc) if row.status == "queued" else None
     return Timeline(
-        task_id, state_sentence(row, now, worker), attempts, tuple(builder.events), tuple(notes), next_due,
+        task_id, state_sentence(row, now, worker, hearing), attempts, tuple(builder.events), tuple(notes), next_due,
         lines.count, len(events), builder.own_lines, lines.at_least,
     )  # fmt: skip
 

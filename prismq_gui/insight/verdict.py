@@ -71,7 +71,9 @@ def judge(
     reasons = tuple(each.reason for each in told)
     names = tuple(dict.fromkeys(unknown))
     severity = reasons[0].severity if reasons else None
-    return Verdict(_sentence(reasons, names), severity, reasons, names), VerdictState(tuple(told))
+    return Verdict(_sentence(reasons, names, facts.awaited), severity, reasons, names, facts.awaited), VerdictState(
+        tuple(told)
+    )
 
 
 def _held(before: Told, rule: _Rule, facts: Facts, limits: Thresholds) -> list[Told]:
@@ -89,10 +91,12 @@ def _held(before: Told, rule: _Rule, facts: Facts, limits: Thresholds) -> list[T
     return [Told(before.reason, since)]
 
 
-def _sentence(reasons: tuple[Reason, ...], unknown: tuple[str, ...]) -> str:
+def _sentence(reasons: tuple[Reason, ...], unknown: tuple[str, ...], awaited: str) -> str:
     if reasons:
         count = "1 problem" if len(reasons) == 1 else f"{len(reasons)} problems"
         return f"{count}: {'; '.join(reason.sentence for reason in reasons)}"
+    if awaited:
+        return f"{awaited[:1].upper()}{awaited[1:]}"
     if not unknown:
         return "All is well"
     if len(unknown) == len({what for _, what, _ in _RULES}):
@@ -105,7 +109,7 @@ def _nobody_works(facts: Facts, limits: Thresholds, scale: float) -> _Found:
         return _Unknown.YET
     alive = [each for each in facts.workers if not _is_silent(each, limits.silent_after_s * scale)]
     if facts.oldest_waiting_s <= 0 or alive:
-        return None
+        return _Unknown.YET if facts.awaited else None
     known = f"all {len(facts.workers):,} workers are silent" if facts.workers else "no worker is registered"
     if len(facts.workers) == 1:
         known = "the only worker is silent"
@@ -117,12 +121,12 @@ def _silent_workers(facts: Facts, limits: Thresholds, scale: float) -> _Found:
         return _Unknown.YET
     silent = [each for each in facts.workers if each.held > 0 and _is_silent(each, limits.silent_after_s * scale)]
     if not silent:
-        return None
+        return _Unknown.YET if facts.awaited else None
     silent.sort(key=lambda each: (-(each.silent_s if each.silent_s is not None else float("inf")), each.worker_id))
     details = tuple(_silence(each) for each in silent[:_MOST_DETAILS])
     if len(silent) == 1:
         return Reason(Code.SILENT_WORKERS, Severity.WARNING, details[0], Page.WORKERS, "", details)
-    held = _tasks(sum(each.held for each in silent))
+    held = _holding(sum(each.held for each in silent), silent[0].held_at_least)
     longest = silent[0]
     since = "" if longest.silent_s is None else f", for {_span(longest.silent_s)}"
     sentence = f"{len(silent):,} workers silent holding {held} ({_name(longest.worker_id)} longest{since})"
@@ -222,7 +226,7 @@ def _is_silent(worker: WorkerFact, after_s: float) -> bool:
 
 def _silence(worker: WorkerFact) -> str:
     since = "has given no sign of life" if worker.silent_s is None else f"silent for {_span(worker.silent_s)}"
-    return f"{_name(worker.worker_id)} {since} holding {_tasks(worker.held)}"
+    return f"{_name(worker.worker_id)} {since} holding {_holding(worker.held, worker.held_at_least)}"
 
 
 def _mostly(facts: Facts) -> str:
@@ -256,6 +260,10 @@ def _plain(text: str, limit: int) -> str:
 
 def _tasks(count: int) -> str:
     return "1 task" if count == 1 else f"{count:,} tasks"
+
+
+def _holding(count: int, at_least: bool) -> str:
+    return f"{'at least ' if at_least else ''}{_tasks(count)}"
 
 
 def _span(seconds: float) -> str:

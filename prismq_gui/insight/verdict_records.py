@@ -42,6 +42,7 @@ class WorkerFact:
     worker_id: str
     silent_s: float | None
     held: int
+    held_at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Facts:
 
     ``completed``, ``failed``, ``dead`` and ``causes`` are of the last hour, cancelled tasks left out; ``failed`` counts
     the dead ones too, and is a lower bound where ``failed_at_least``. ``oldest_waiting_s`` is 0 where nothing is due.
+    ``awaited`` says what is waited for before the silence of workers means anything ('' where nothing is).
     """
 
     at_utc: datetime
@@ -71,6 +73,7 @@ class Facts:
     expired_leases: int | None = None
     forecast: Forecast | None = None
     wal_bytes: int | None = None
+    awaited: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The worst first. ``unknown`` names what no rule could look at."""
+    """The worst first. ``unknown`` names what no rule could look at, ``awaited`` as in Facts."""
 
     sentence: str
     severity: Severity | None
     reasons: tuple[Reason, ...] = ()
     unknown: tuple[str, ...] = ()
+    awaited: str = ""
 
     @property
     def is_well(self) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from prismq_gui.insight.activity import MOST_LINES, Activity, Span, read_activity
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, TaskRow, WorkerRow
 from prismq_gui.insight.names import shown
@@ -105,6 +106,7 @@ class WorkerFacts:
     held: int
     holdings: tuple[Holding, ...]
     rates: Rates
+    held_at_least: bool = False
 
     def heartbeat_age_s(self, now: datetime) -> float | None:
         """Return how long ago it was heard of; None where never or unreadable, 0 for a beat in the future."""
@@ -114,9 +116,9 @@ class WorkerFacts:
         """Whether its heartbeat lies in the future: its clock, or this one, is wrong."""
         return self.heartbeat is not None and self.heartbeat - now > timedelta(seconds=2)
 
-    def state(self, now: datetime) -> WorkerState:
+    def state(self, now: datetime, hearing: Hearing = PLAIN) -> WorkerState:
         """Return busy, idle or silent at a moment, by the one rule for all of the program."""
-        return worker_state(self.raw_heartbeat, now, self.held)
+        return worker_state(self.raw_heartbeat, now, self.held, hearing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,9 @@ class AllWorkers:
     unassigned: int
     notes: tuple[str, ...]
 
-    def silent(self, now: datetime) -> tuple[WorkerFacts, ...]:
+    def silent(self, now: datetime, hearing: Hearing = PLAIN) -> tuple[WorkerFacts, ...]:
         """Return the silent ones, the longest silent first; those never heard of before all."""
-        found = [worker for worker in self.workers if worker.state(now) == "silent"]
+        found = [worker for worker in self.workers if worker.state(now, hearing) == "silent"]
         return tuple(sorted(found, key=lambda each: (each.heartbeat or datetime.min, each.worker_id)))
 
 
@@ -193,7 +195,7 @@ def _facts(worker: WorkerRow, rows: dict[int, TaskRow], rates: Rates) -> WorkerF
     holdings = tuple(_holding(row) for row in held if is_running(row.status))
     return WorkerFacts(
         worker.worker_id, worker.registered, parse_utc(worker.heartbeat_utc), worker.heartbeat_utc, capabilities,
-        problem, worker.capabilities, worker.held, holdings, rates,
+        problem, worker.capabilities, worker.held, holdings, rates, worker.held_at_least,
     )  # fmt: skip
 
 

@@ -24,32 +24,36 @@ class _Held:
 
 def read_workers(connection: ReadConnection, layout: Layout, limit: int) -> tuple[WorkerRow, ...]:
     """Return at most ``limit`` workers by name: the registered first, then those only named by running tasks."""
-    held = _held_by_worker(connection, layout)
-    workers = [_worker(row, held) for row in _registered(connection, layout, limit)]
+    held, cut = _held_by_worker(connection, layout)
+    workers = [_worker(row, held, cut) for row in _registered(connection, layout, limit)]
     names = {worker.worker_id for worker in workers}
     for name in sorted(held.keys() - names):
         if len(workers) >= limit:
             break
         if not _is_registered(connection, layout, name):
-            workers.append(WorkerRow(name, None, None, held[name].count, tuple(held[name].ids), registered=False))
+            workers.append(_unregistered(name, held[name], cut))
     return tuple(workers)
 
 
 def read_worker(connection: ReadConnection, layout: Layout, name: str) -> WorkerRow | None:
     """Return one worker, None where neither a row nor a running task names it."""
-    held = _held_by_worker(connection, layout)
+    held, cut = _held_by_worker(connection, layout)
     rows = _registered(connection, layout, 1, name)
     if rows:
-        return _worker(rows[0], held)
+        return _worker(rows[0], held, cut)
     if name in held:
-        return WorkerRow(name, None, None, held[name].count, tuple(held[name].ids), registered=False)
+        return _unregistered(name, held[name], cut)
     return None
 
 
-def _worker(row: tuple[Cell, ...], held: dict[str, _Held]) -> WorkerRow:
+def _unregistered(name: str, own: _Held, cut: bool) -> WorkerRow:
+    return WorkerRow(name, None, None, own.count, tuple(own.ids), registered=False, held_at_least=cut)
+
+
+def _worker(row: tuple[Cell, ...], held: dict[str, _Held], cut: bool) -> WorkerRow:
     name = shown(row[0])
     own = held.get(name, _Held())
-    return WorkerRow(name, row[1], row[2], own.count, tuple(own.ids))
+    return WorkerRow(name, row[1], row[2], own.count, tuple(own.ids), held_at_least=cut)
 
 
 def _registered(
@@ -70,22 +74,25 @@ def _is_registered(connection: ReadConnection, layout: Layout, name: str) -> boo
     return bool(_registered(connection, layout, 1, name))
 
 
-def _held_by_worker(connection: ReadConnection, layout: Layout) -> dict[str, _Held]:
+def _held_by_worker(connection: ReadConnection, layout: Layout) -> tuple[dict[str, _Held], bool]:
+    """Return what each holds, and whether more run than were looked at."""
     held: dict[str, _Held] = {}
     if "locked_by" not in layout.tasks:
-        return held
-    for task_id, owner in _running(connection):
+        return held, False
+    running, cut = _running(connection)
+    for task_id, owner in running:
         own = held.setdefault(shown(owner), _Held())
         own.count += 1
         if len(own.ids) < HELD_IDS:
             own.ids.append(task_id)
-    return held
+    return held, cut
 
 
-def _running(connection: ReadConnection) -> list[tuple[int, Cell]]:
+def _running(connection: ReadConnection) -> tuple[list[tuple[int, Cell]], bool]:
     """Return the running tasks that name a worker, by id; ids by index first, so that each statement is short."""
-    sql = f"SELECT id FROM task_queue WHERE status = ? LIMIT {MAX_RUNNING}"
-    found = [row for status in RUNNING for row in connection.rows(sql, (status,), doing="list the held tasks")]
+    sql = f"SELECT id FROM task_queue WHERE status = ? LIMIT {MAX_RUNNING + 1}"
+    by_status = [connection.rows(sql, (status,), doing="list the held tasks") for status in RUNNING]
+    found = [row for rows in by_status for row in rows[:MAX_RUNNING]]
     ids = sorted({row[0] for row in found if isinstance(row[0], int)})
     running: list[tuple[int, Cell]] = []
     for at in range(0, len(ids), 512):
@@ -93,4 +100,4 @@ def _running(connection: ReadConnection) -> list[tuple[int, Cell]]:
         sql = f"SELECT id, locked_by FROM task_queue WHERE id IN ({marks}) AND locked_by IS NOT NULL"
         rows = connection.rows(sql, params, doing="list the held tasks")
         running += [(row[0], row[1]) for row in rows if isinstance(row[0], int)]
-    return running
+    return running, any(len(rows) > MAX_RUNNING for rows in by_status)

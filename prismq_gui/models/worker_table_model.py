@@ -7,9 +7,11 @@ from datetime import datetime, timedelta, timezone
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.messages import WorkerRow
-from prismq_gui.insight.states import StatusKind, duration_text, worker_state
+from prismq_gui.insight.states import StatusKind, WorkerState, duration_text, worker_state
 from prismq_gui.insight.worker_facts import AllWorkers, Rates, WorkerFacts
+from prismq_gui.insight.workers import MAX_RUNNING
 from prismq_gui.models.columns import NAME_ROLE, STATUS_ROLE, WORKER_COLUMNS
 from prismq_gui.models.text import cell_text, cell_tooltip, visible
 from prismq_gui.models.times import UNREADABLE, time_tooltip
@@ -37,15 +39,17 @@ class WorkerTableModel(QAbstractTableModel):
         self.columns = WORKER_COLUMNS
         self._workers: list[WorkerRow] = []
         self._cells: list[tuple[str, ...]] = []
-        self._states: list[str] = []
+        self._states: list[WorkerState] = []
         self._facts: dict[str, WorkerFacts] = {}
         self._now = _present()
+        self._hearing = PLAIN
 
     # -- what is shown
 
-    def take(self, snapshot: Snapshot) -> None:
-        """Show the workers of a snapshot."""
-        self.set_workers(snapshot.workers)
+    def take(self, snapshot: Snapshot, now: datetime | None = None, hearing: Hearing | None = None) -> None:
+        """Show the workers of a snapshot. ``now`` is naive UTC."""
+        self._hearing = hearing or self._hearing
+        self.set_workers(snapshot.workers, now)
 
     def set_workers(self, workers: Sequence[WorkerRow], now: datetime | None = None) -> None:
         """Show these workers (ordered by name), changing only the rows that differ. ``now`` is naive UTC."""
@@ -79,8 +83,9 @@ class WorkerTableModel(QAbstractTableModel):
         self._facts = {}
         self.set_workers(())
 
-    def tick(self, now: datetime | None = None) -> None:
+    def tick(self, now: datetime | None = None, hearing: Hearing | None = None) -> None:
         """Bring the ages up to the moment without reading. ``now`` is naive UTC."""
+        self._hearing = hearing or self._hearing
         self._now = _present() if now is None else now
         self._render_all()
 
@@ -115,21 +120,37 @@ class WorkerTableModel(QAbstractTableModel):
         """How many workers are silent."""
         return self._states.count("silent")
 
+    def states(self) -> dict[str, WorkerState]:
+        """Return the state of each worker by name."""
+        return {each.worker_id: state for each, state in zip(self._workers, self._states, strict=True)}
+
+    @property
+    def hearing(self) -> Hearing:
+        """How silence is judged."""
+        return self._hearing
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether a worker would be silent but for a time in which it could not be heard."""
+        beats = (parse_utc(each.heartbeat_utc) for each in self._workers)
+        return self._hearing.gap is not None and any(self._hearing.is_awaited(beat, self._now) for beat in beats)
+
     # -- words
 
-    def _state(self, worker: WorkerRow) -> str:
-        return worker_state(worker.heartbeat_utc, self._now, worker.held)
+    def _state(self, worker: WorkerRow) -> WorkerState:
+        return worker_state(worker.heartbeat_utc, self._now, worker.held, self._hearing)
 
     def _render(self, worker: WorkerRow) -> tuple[str, ...]:
         more = worker.held - min(len(worker.held_ids), _SHOWN_IDS)
+        least = "at least " if worker.held_at_least else ""
         ids = ", ".join(str(each) for each in worker.held_ids[:_SHOWN_IDS])
         return (
             cell_text(worker.worker_id),
             self._state(worker),
             self._age(worker),
-            f"{worker.held:,}",
+            f"{worker.held:,}{'+' if worker.held_at_least else ''}",
             self._held_for(worker),
-            f"{ids} and {more:,} more" if more > 0 else ids,
+            f"{ids} and {least}{more:,} more" if more > 0 else ids,
             _rate(self._rates(worker), failed=False),
             _rate(self._rates(worker), failed=True),
             self._capabilities(worker),
@@ -172,6 +193,8 @@ class WorkerTableModel(QAbstractTableModel):
             return time_tooltip(title, worker.heartbeat_utc) or None
         if key in ("done_per_hour", "failed_per_hour"):
             return _rate_tooltip(self._rates(worker), failed=key == "failed_per_hour")
+        if key == "held" and worker.held_at_least:
+            return f"{title}:\nmore tasks run than are looked at ({MAX_RUNNING:,} of a status); it may hold more"
         if key == "held_ids":
             return self._holdings_tooltip(worker) or None
         if key == "capabilities":

@@ -15,11 +15,13 @@ from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemKind
+from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
 from prismq_gui.polling.failure_desk import FailureDesk
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
 from prismq_gui.polling.known import Known
 from prismq_gui.polling.latest import Latest
+from prismq_gui.polling.listening import Listening
 from prismq_gui.polling.looking import LookDesk
 from prismq_gui.polling.messages import (
     Cautioned,
@@ -82,10 +84,11 @@ class Engine(QObject):
     _apply_wanted = Signal(object)
     _snapshot_taken = Signal(object)
     _span_wanted = Signal(object)
+    _thresholds_wanted = Signal(object)
 
     def __init__(
         self, render: Mapping[Table, Callable[..., object]], parent: QObject | None = None, *,
-        history_folder: Path | None = None,
+        history_folder: Path | None = None, listening: Listening | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._latest = Latest()
@@ -95,12 +98,13 @@ class Engine(QObject):
         self._generation = 0  # of the data the feed was last told of
         self._operations = 0
         breath = Breath()
-        self._poller = Poller(self._latest, breath)
+        self.listening = listening or Listening()
+        self._poller = Poller(self._latest, breath, self.listening)
         self._feed = Feed(self._latest, render, breath)
-        self._watch = OverviewWatch(self._latest, breath, history_folder)
+        self._watch = OverviewWatch(self._latest, breath, history_folder, self.listening)
         self._runner = Runner()
         self.search = SearchDesk(breath, self)
-        self.looks = LookDesk(breath, self)
+        self.looks = LookDesk(breath, self, self.listening)
         self.failures = FailureDesk(breath, self)
         self._comparing: CompareDesk | None = None
         self._threads = [
@@ -153,6 +157,7 @@ class Engine(QObject):
         self._poll_wanted.connect(watch.look_now)
         self._snapshot_taken.connect(watch.take_snapshot)
         self._span_wanted.connect(watch.set_span)
+        self._thresholds_wanted.connect(watch.set_thresholds)
         watch.news.connect(self._on_watch_news)
 
     def _connect_runner(self) -> None:
@@ -248,6 +253,11 @@ class Engine(QObject):
     def show_past(self, span: Span | None) -> None:
         """Tell (``overview``) so much of the past each second; None: nobody looks, the verdict alone is kept up."""
         self._span_wanted.emit(span)
+
+    def set_thresholds(self, thresholds: Thresholds) -> None:
+        """Judge by these from now on, in the verdict and wherever a worker is called silent."""
+        self.listening.set_silent_after(thresholds.silent_after_s)
+        self._thresholds_wanted.emit(thresholds)
 
     def _on_watch_news(self, news: OverviewNews) -> None:
         if news.epoch == self._epoch and self._path is not None:

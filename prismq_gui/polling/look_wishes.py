@@ -16,6 +16,7 @@ from typing import Protocol
 from prismq_gui.insight.activity import read_activity
 from prismq_gui.insight.explain import explain, line_of, with_lines
 from prismq_gui.insight.explanations import Explanation, NextTasks
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.lanes import DEFAULT_WINDOW, Lanes, read_lanes
 from prismq_gui.insight.matching import offer_of
 from prismq_gui.insight.reader import QueueReader
@@ -68,6 +69,7 @@ class TaskWish:
 
     task_id: int
     again: bool = False
+    hearing: Hearing = PLAIN
 
     @property
     def kind(self) -> LookKind:
@@ -77,10 +79,12 @@ class TaskWish:
     def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[TaskStory | None]:
         """Yield the story, then again as its place in line is counted; None for a step that tells nothing."""
         now = now_utc()
-        timeline = reader.ask(lambda connection, layout: read_timeline(connection, layout, self.task_id, now))
+        timeline = reader.ask(
+            lambda connection, layout: read_timeline(connection, layout, self.task_id, now, hearing=self.hearing)
+        )
         if is_over():
             return
-        found = explain(reader, self.task_id, now)
+        found = explain(reader, self.task_id, now, hearing=self.hearing)
         if found is None:
             yield TaskStory(self.task_id, now, None, None)
             return
@@ -150,6 +154,7 @@ class WorkWish:
     """Tell what workers did within a window that ends now."""
 
     window: timedelta = DEFAULT_WINDOW
+    hearing: Hearing = PLAIN
 
     @property
     def kind(self) -> LookKind:
@@ -167,6 +172,8 @@ class WorkWish:
         hour = reader.ask(lambda connection, layout: read_worker_facts(connection, layout, now, activity=activity))
         yield None
         lanes = reader.ask(
-            lambda connection, layout: read_lanes(connection, layout, now, self.window, activity=activity)
+            lambda connection, layout: read_lanes(
+                connection, layout, now, self.window, activity=activity, hearing=self.hearing
+            )
         )
         yield RecentWork(hour, lanes, time.monotonic() - started)

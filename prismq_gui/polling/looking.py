@@ -6,7 +6,7 @@ Owns those threads and their readers, each open only while a wish is read. Must 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
@@ -14,7 +14,8 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
-from prismq_gui.polling.look_wishes import LookKind, Wish
+from prismq_gui.polling.listening import Listening
+from prismq_gui.polling.look_wishes import LookKind, TaskWish, Wish, WorkWish
 from prismq_gui.polling.threads import Worker, WorkerThread, guarded
 
 
@@ -145,8 +146,11 @@ class LookDesk(QObject):
     _wanted_work = Signal(object)
     _leave_wanted = Signal()
 
-    def __init__(self, breath: Breath | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self, breath: Breath | None = None, parent: QObject | None = None, listening: Listening | None = None
+    ) -> None:
         super().__init__(parent)
+        self.listening = listening or Listening()
         self.paused = False
         self._path: Path | None = None
         self._is_over = False
@@ -187,6 +191,8 @@ class LookDesk(QObject):
         self._void(kind)
         if self._path is None or self._is_over:
             return 0
+        if isinstance(wish, TaskWish | WorkWish):
+            wish = replace(wish, hearing=self.listening.look())
         thread, number = self._threads[kind], self._lookers[kind].newest
         if not thread.isRunning():
             thread.start(QThread.Priority.LowPriority)  # the window and the tables come first

@@ -18,9 +18,11 @@ from prismq_gui.insight.overview import OverviewReader, Part
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.signatures import signature
+from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.polling.budget import MIN_INTERVAL_S
 from prismq_gui.polling.feed import FeedOpening
 from prismq_gui.polling.latest import Latest
+from prismq_gui.polling.listening import Listening
 from prismq_gui.polling.messages import Snapshot
 from prismq_gui.polling.overview_messages import OverviewNews, Past, Span
 from prismq_gui.polling.overview_parts import SLICE_S, OverviewParts
@@ -40,8 +42,10 @@ class OverviewWatch(Worker):
 
     news = Signal(object)
 
-    def __init__(self, latest: Latest, breath: Breath, folder: Path | None) -> None:
+    def __init__(self, latest: Latest, breath: Breath, folder: Path | None, listening: Listening | None = None) -> None:
         super().__init__()
+        self._listening = listening or Listening()
+        self._thresholds = Thresholds()
         self._latest = latest
         self._breath = breath
         self._folder = folder
@@ -134,6 +138,15 @@ class OverviewWatch(Worker):
         if self._parts is not None and span is not None:
             self._tell(time.monotonic())
 
+    @Slot(object)
+    @guarded
+    def set_thresholds(self, thresholds: Thresholds) -> None:
+        """Judge by these from now on; what is known is judged anew at once."""
+        self._thresholds = thresholds
+        if self._overview is not None:
+            self._overview.thresholds = thresholds
+            self._tell(time.monotonic())
+
     @Slot()
     @guarded
     def look_now(self) -> None:
@@ -175,7 +188,10 @@ class OverviewWatch(Worker):
 
     def _read_with(self, reader: QueueReader) -> None:
         self._layout = reader.layout()
-        self._overview = OverviewReader(reader.connection, self._layout, signature=signature, history=self._history)
+        self._overview = OverviewReader(
+            reader.connection, self._layout, signature=signature, thresholds=self._thresholds, history=self._history,
+            clock=self._listening.now, hear=self._listening.look,
+        )  # fmt: skip
         # The poll counts; counting here as well would cost the writers twice.
         parts = tuple(part for part in self._overview.parts if part is not Part.COUNTS)
         self._parts = OverviewParts(self._overview, parts)

@@ -19,6 +19,7 @@ from prismq_gui.polling.budget import MIN_INTERVAL_S, rest_s
 from prismq_gui.polling.figures import Figures
 from prismq_gui.polling.known import Known, read_known_values
 from prismq_gui.polling.latest import Latest
+from prismq_gui.polling.listening import LOOK_MS, Listening
 from prismq_gui.polling.messages import Cautioned, Link, LinkState, OpenRequest, Snapshot
 from prismq_gui.polling.threads import Worker, guarded
 
@@ -56,8 +57,11 @@ class Poller(Worker):
     cautioned = Signal(object)  # Cautioned
     known = Signal(object)
 
-    def __init__(self, latest: Latest, breath: Breath) -> None:
+    def __init__(self, latest: Latest, breath: Breath, listening: Listening | None = None) -> None:
         super().__init__()
+        self._listening = listening or Listening()
+        self._listen_timer = QTimer(self, interval=LOOK_MS)  # goes on in a pause: what is slept through then counts
+        self._listen_timer.timeout.connect(self._on_listen_timer_timeout)
         self._breath = breath
         self._latest = latest
         self._timer = QTimer(self, singleShot=True)
@@ -101,6 +105,8 @@ class Poller(Worker):
             return
         self._forget()
         self._opening = opening
+        self._listening.begin()
+        self._listen_timer.start()
         self._epoch += 1
         self._tell(LinkState.OPENING)
         # Here, not in the window's thread: a path on a dead share answers after many seconds.
@@ -161,10 +167,16 @@ class Poller(Worker):
     def _on_timer_timeout(self) -> None:
         self._poll()
 
+    @Slot()
+    @guarded
+    def _on_listen_timer_timeout(self) -> None:
+        self._listening.look()
+
     # -- opening
 
     def _forget(self) -> None:
         self._timer.stop()
+        self._listen_timer.stop()
         self.close()
         self._opening = None
         self._was_open = False

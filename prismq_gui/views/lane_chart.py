@@ -6,6 +6,7 @@ Owns painting, hover and keys. What a bar says stands in :mod:`prismq_gui.views.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -13,6 +14,7 @@ from PySide6.QtGui import QBrush, QColor, QHelpEvent, QKeyEvent, QMouseEvent, QP
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
 from prismq_gui.insight.lanes import Lanes
+from prismq_gui.insight.states import WorkerState
 from prismq_gui.insight.timeline import Outcome
 from prismq_gui.theme import Status, Theme
 from prismq_gui.theme.shapes import draw_shape
@@ -39,6 +41,7 @@ class LaneChart(QAbstractScrollArea):
         super().__init__(parent)
         self._theme = theme
         self.lanes: Lanes | None = None
+        self.states: Mapping[str, WorkerState] = {}  # newer than those of the lanes, which are read less often
         self._bars: tuple[Bar, ...] = ()
         self._rects: list[QRectF] = []  # of each bar, before scrolling; without width where it is out of the window
         self._seconds: list[tuple[float, float | None]] = []  # beginning and end of each bar, from the lanes' end
@@ -190,10 +193,11 @@ class LaneChart(QAbstractScrollArea):
             painter.setPen(QPen(theme.colour("border")))
             painter.drawLine(QPointF(0, bottom), QPointF(self.viewport().width(), bottom))
             at = QRectF(space(3), top, left - space(5), space(7))
-            if lane.state is not None:
+            state = self.states.get(lane.worker, lane.state)
+            if state is not None:
                 size = space(3)
                 mark = QRectF(at.left(), at.center().y() - size / 2, size, size)
-                draw_shape(painter, _STATES[lane.state], mark, QColor(theme.palette.status(_STATES[lane.state])))
+                draw_shape(painter, _STATES[state], mark, QColor(theme.palette.status(_STATES[state])))
             at.setLeft(at.left() + space(5))
             painter.setPen(theme.colour("text"))
             name = self.fontMetrics().elidedText(lane_name(lane.worker), Qt.TextElideMode.ElideRight, round(at.width()))

@@ -130,6 +130,16 @@ class LanePanel(QWidget):
         """Return how far back the lanes shall go."""
         return WINDOWS[self.period.currentText()]
 
+    def kept(self) -> tuple[int, int]:
+        """Return what to remember of how they are shown."""
+        return self.period.currentIndex(), int(self.table_button.isChecked())
+
+    def restore(self, kept: tuple[int, ...]) -> None:
+        """Show them as they were when this was remembered; anything else changes nothing."""
+        if len(kept) == 2 and 0 <= kept[0] < self.period.count():
+            self.period.setCurrentIndex(kept[0])
+            self.table_button.setChecked(kept[1] == 1)
+
     def show_lanes(self, lanes: Lanes | None, now: datetime) -> None:
         """Show lanes; None: they are not read yet. ``now`` is naive UTC."""
         self._now = now
@@ -209,7 +219,8 @@ class LanePanel(QWidget):
         self.legend.setVisible(not as_table)
         self._fill_tree()
         self.tick(self._now)
-        self._stack.currentWidget().setFocus(Qt.FocusReason.OtherFocusReason)
+        if self.isVisible():
+            self._stack.currentWidget().setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_chart_described(self, words: str) -> None:
         self.words.show_text(words or self._idle_words)

@@ -22,6 +22,8 @@ from prismq_gui.views.workers_page import WorkersPage
 
 TASKS_SPLITTER = "tasks"
 DETAIL_SPLITTER = "detail"
+WORKERS_SPLITTER = "workers"
+LANES = "lanes"  # no splitter: how far back they go (its place in the list), and whether they are a table
 HIDDEN_DETAIL = "detail hidden"  # a splitter's name that holds one size: 1 where the panel is hidden
 
 
@@ -46,6 +48,8 @@ def restore_pages(settings: Settings, tasks: TasksPage, logs: LogsPage, workers:
     logs.table.restore_layout(settings.layout("logs"))
     workers.table.restore_layout(settings.layout("workers"))
     _restore_splitter(tasks.splitter, settings.splitter(TASKS_SPLITTER))
+    workers.restore_sizes(settings.splitter(WORKERS_SPLITTER))
+    workers.lanes.restore(settings.splitter(LANES))
     tasks.set_detail_shown(settings.splitter(HIDDEN_DETAIL) != (1,))
     kept = settings.filter
     tasks.show_filter(kept.statuses, kept.types, kept.text)
@@ -65,6 +69,9 @@ def remembered(
     )
     for name, table in (("tasks", tasks.table), ("logs", logs.table), ("workers", workers.table)):
         settings = settings.with_layout(name, table.save_layout())
+    settings = settings.with_splitter(LANES, workers.lanes.kept())
+    if workers.kept_sizes():
+        settings = settings.with_splitter(WORKERS_SPLITTER, workers.kept_sizes())
     if tasks.detail.isHidden():
         return settings.with_splitter(HIDDEN_DETAIL, (1,))  # the divider's last place stays as it was
     settings = settings.with_splitter(HIDDEN_DETAIL, (0,))

@@ -322,8 +322,8 @@ class TasksPage(QWidget):
         if found is None:
             self.detail.show_gone(wanted)
             return
-        now = _now()
-        self.detail.show_detail(found, state_sentence(found.row, now, found.worker), now)
+        now, hearing = _now(), self._engine.listening.look()
+        self.detail.show_detail(found, state_sentence(found.row, now, found.worker, hearing), now)
 
     def _on_engine_feed_failed(self, failure: FeedFailed) -> None:
         wanted = self.detail.task_id

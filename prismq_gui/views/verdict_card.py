@@ -152,13 +152,17 @@ def _head(verdict: Verdict | None) -> str:
         return "Not looked at yet"
     if verdict.reasons:
         return "1 problem" if len(verdict.reasons) == 1 else f"{len(verdict.reasons)} problems"
+    if verdict.awaited:
+        return verdict.sentence
     return "No problem found so far" if verdict.unknown and not verdict.sentence.startswith("Not") else verdict.sentence
 
 
 def _unknown(verdict: Verdict | None) -> str:
-    if verdict is None or not verdict.unknown or verdict.sentence.startswith("Not looked"):
+    if verdict is None or verdict.sentence.startswith("Not looked"):
         return ""
-    return f"Not known yet: {', '.join(verdict.unknown)}."
+    unknown = f"Not known yet: {', '.join(verdict.unknown)}." if verdict.unknown else ""
+    awaited = f"{verdict.awaited[:1].upper()}{verdict.awaited[1:]}." if verdict.awaited and verdict.reasons else ""
+    return f"{awaited} {unknown}".strip()
 
 
 def _head_icon(verdict: Verdict | None) -> tuple[str, str]:

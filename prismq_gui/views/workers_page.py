@@ -7,12 +7,14 @@ time. Must not read.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
+from prismq_gui.insight.hearing import Gap, GapKind, Hearing
 from prismq_gui.models.worker_table_model import WorkerTableModel
 from prismq_gui.polling.look_wishes import LookKind, RecentWork, WorkWish
 from prismq_gui.polling.looking import Look, LookDesk, LookFailed
@@ -23,6 +25,7 @@ from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.lane_panel import LanePanel
 from prismq_gui.views.status_chips import thousands
 from prismq_gui.views.table_view import BigTableView
+from prismq_gui.views.times import duration
 
 AGAIN_S = 2.0
 UNCHANGED_S = 60.0  # a file that nobody wrote to: only what falls out of the window is new
@@ -46,6 +49,9 @@ class WorkersPage(QWidget):
         self._number = 0
         self._runs = self._is_told = self._has_changed = False
         self._asked_at = self._cost_s = 0.0
+        self._unlooked: Gap | None = None
+        self._sizes: tuple[int, ...] = ()
+        self._is_placed = False  # before the page is seen, the divider stands nowhere yet
         self._seen: tuple[int, int] | None = None
         self.model = WorkerTableModel(self)
         self.table = BigTableView(theme, self)
@@ -113,25 +119,62 @@ class WorkersPage(QWidget):
         if snapshot is None:
             self.model.clear()
         else:
-            self.model.take(snapshot)
+            self.model.take(snapshot, *self._heard())
         self._stack.setCurrentWidget(self.splitter if self.model.rowCount() else self.empty)
+        if not self._is_placed:
+            QTimer.singleShot(0, self, self._place_divider)
         self.next_button.setEnabled(snapshot is not None)
         self._truncated = snapshot is not None and snapshot.workers_truncated
         self._show_words()
         self._ask_if_due()
 
+    def set_live(self, live: bool) -> None:
+        """Say whether the file is looked at; while it is not, no worker becomes silent: it may beat unseen."""
+        if live:
+            self._unlooked = None
+        elif self._unlooked is None:
+            self._unlooked = Gap(GapKind.NOT_LOOKED, self._desk.listening.now())
+
+    def _heard(self) -> tuple[datetime, Hearing]:
+        """Return the moment, and how silence is judged at it."""
+        hearing = self._desk.listening.look()
+        if self._unlooked is not None:
+            since = (
+                self._unlooked.from_utc if hearing.gap is None else min(self._unlooked.from_utc, hearing.gap.from_utc)
+            )
+            hearing = replace(hearing, gap=replace(self._unlooked, from_utc=since))
+        return self._desk.listening.now(), hearing
+
     def tick(self) -> None:
         """Bring ages up to the moment; once a second."""
-        self.model.tick()
+        self.model.tick(*self._heard())
         self._show_words()
         if self.isVisible():
+            self.lanes.chart.states = self.model.states()
             self.lanes.tick(_now())
             self._ask_if_due()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Read what workers did; nobody looked before."""
         super().showEvent(event)
+        QTimer.singleShot(0, self, self._place_divider)  # once the page has its height
         self._ask_if_due()
+
+    def kept_sizes(self) -> tuple[int, ...]:
+        """Return where the divider stands, empty where it has stood nowhere."""
+        return tuple(max(0, size) for size in self.splitter.sizes()) if self._is_placed else self._sizes
+
+    def restore_sizes(self, sizes: tuple[int, ...]) -> None:
+        """Put the divider where it was, as soon as the page is seen."""
+        if len(sizes) == self.splitter.count() and any(sizes):
+            self._sizes = sizes
+
+    def _place_divider(self) -> None:
+        if self._is_placed or not self.splitter.isVisible():
+            return
+        self._is_placed = True
+        if self._sizes:
+            self.splitter.setSizes(list(self._sizes))
 
     # -- what workers did
 
@@ -185,9 +228,12 @@ class WorkersPage(QWidget):
         count, silent = self.model.rowCount(), self.silent_count
         words = f"{thousands(count)} worker{'s' if count != 1 else ''}"
         if silent:
-            words += f", {thousands(silent)} silent for more than 2 minutes"
+            words += f", {thousands(silent)} silent for more than {duration(self.model.hearing.silent_after_s)}"
         if self._truncated:
             words += "; there are more, only the first are shown"
+        gap = self.model.hearing.gap
+        if gap is not None and gap.sentence and self.model.is_awaiting:
+            words += f"; {gap.sentence}"
         self.words.show_text(f"{words}. Enter shows what one has worked on." if count else "")
 
 
