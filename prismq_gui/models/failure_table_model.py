@@ -21,8 +21,8 @@ Index = QModelIndex | QPersistentModelIndex
 
 FAILURE_COLUMNS = (
     Column("count", "Tasks", 10, numeric=True),
+    Column("signature", "Cause", 36),
     Column("trend", "Trend", 22),
-    Column("signature", "Cause", 44),
     Column("last_seen", "Last seen", 15),
     Column("first_seen", "First seen", 15),
     Column("statuses", "Statuses", 20),
@@ -183,8 +183,8 @@ class FailureTableModel(QAbstractTableModel):
     def _render(self, group: FailureGroup) -> tuple[str, ...]:
         return (
             f"{group.count:,}",
-            group.trend.value,
             one_line(group.signature),
+            group.trend.value,
             _time(group.last_seen),
             _time(group.first_seen),
             shares_text(group.statuses),

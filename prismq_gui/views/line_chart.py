@@ -47,6 +47,7 @@ class ChartData:
         return len(self.rebuilt)
 
 
+READING = "Reading…"
 _NO_DATA = ChartData(0.0, 1.0, (), ())
 
 
@@ -65,7 +66,7 @@ class LineChart(QWidget):
         self._tell = tell
         self._data = _NO_DATA
         self._cursor: int | None = None
-        self._empty_text = ""
+        self._empty_text = READING
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

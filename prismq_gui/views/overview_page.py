@@ -27,7 +27,7 @@ from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views import overview_words as words
 from prismq_gui.views.elided_label import ElidedLabel
-from prismq_gui.views.line_chart import ChartData, LineChart
+from prismq_gui.views.line_chart import READING, ChartData, LineChart
 from prismq_gui.views.overview_tiles import Tiles
 from prismq_gui.views.plain_text import label, visible
 from prismq_gui.views.table_view import BigTableView
@@ -44,6 +44,7 @@ class OverviewPage(QScrollArea):
     """The first page. GUI thread. ``reason_followed`` carries a Reason, ``judged`` that the verdict may be new."""
 
     reason_followed = Signal(object)
+    thresholds_requested = Signal()
     judged = Signal()
     state_changed = Signal()
 
@@ -70,6 +71,7 @@ class OverviewPage(QScrollArea):
         self.caption = label("", "muted", self, wrap=True)
         self._lay_out()
         self.verdict.reason_followed.connect(self.reason_followed)
+        self.verdict.thresholds_requested.connect(self.thresholds_requested)
         engine.overview.connect(self._on_engine_overview)
         self.clear()
 
@@ -109,8 +111,8 @@ class OverviewPage(QScrollArea):
         layout.addWidget(self._times_card)
         self.setWidget(body)
         stops = (
-            self.verdict, *self.span_buttons.values(), self.table_button, self.depth_chart, self.flow_chart,
-            self.points, self.table,
+            self.verdict, self.verdict.thresholds_button, *self.span_buttons.values(), self.table_button,
+            self.depth_chart, self.flow_chart, self.points, self.table,
         )  # fmt: skip
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
@@ -185,8 +187,8 @@ class OverviewPage(QScrollArea):
         self._news = None
         self.verdict.show_verdict(None)
         self.tiles.show_overview(None, now_utc())
-        self.depth_chart.set_data(ChartData(0.0, 1.0, (), ()), "")
-        self.flow_chart.set_data(ChartData(0.0, 1.0, (), ()), "")
+        self.depth_chart.set_data(ChartData(0.0, 1.0, (), ()), READING)
+        self.flow_chart.set_data(ChartData(0.0, 1.0, (), ()), READING)
         self.points_model.set_rows([])
         self._show_times()
         self.trouble.hide()
