@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prismq_gui.insight.failure_messages import FailureGroup, Failures, ReadingProgress, Trend
 from prismq_gui.insight.messages import IdSpan
 from prismq_gui.insight.problems import Problem
-from prismq_gui.insight.shared_traits import SharedTraits
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.shared_traits import SharedTraits
 
 HOUR = timedelta(hours=1)
 

@@ -6,16 +6,18 @@ Owns the failure reader of its thread and when it reads: at once while somebody 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal, Slot
 
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.failure_messages import Failures, ReadingProgress
-from prismq_gui.insight.failures import FailureReader
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
-from prismq_gui.insight.shared_traits import shared_traits
 from prismq_gui.polling.failure_news import FailureNews, FailuresOpening, GroupIds, GroupRequest, SharedNews
 from prismq_gui.polling.threads import Worker, guarded, problem_of
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.failures import FailureReader
 
 SLICE_S = 0.2  # of the first reading, then what was asked meanwhile is heard
 PROGRESS_S = 0.1
@@ -146,6 +148,8 @@ class FailureWatch(Worker):
                 told_at = time.monotonic()
                 self.shared.emit(SharedNews(request.sequence, request.group.key, progress))
 
+        from prismq_gui.insight.shared_traits import shared_traits  # noqa: PLC0415
+
         result, problem = None, None
         try:
             result = shared_traits(
@@ -218,6 +222,8 @@ class FailureWatch(Worker):
     def _read(self, began: float) -> None:
         assert self._opening is not None
         if self._reader is None:
+            from prismq_gui.insight.failures import FailureReader  # noqa: PLC0415 - 60 ms of the window's start
+
             self._reader = FailureReader(self._opening.path, breath=self._breath)
             try:
                 self._reader.open()

@@ -15,7 +15,6 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from prismq_gui.insight import search_index
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemError
-from prismq_gui.insight.search_build import IndexBuilder
 from prismq_gui.insight.search_index import IndexState, IndexStatus
 from prismq_gui.polling.threads import Worker, guarded
 
@@ -106,6 +105,8 @@ class Indexer(Worker):
         self._wake.clear()
         if self._is_over(request.number):  # it was woken between the wish and here
             return
+        from prismq_gui.insight.search_build import IndexBuilder  # noqa: PLC0415 - of no use at the window's start
+
         try:
             status = IndexBuilder(request.path, request.folder, breath=self._breath).run(
                 should_stop=lambda: self._is_over(request.number),

@@ -1,7 +1,8 @@
 """What the window asks about in depth: one task's story, what comes next, what workers did of late.
 
 Owns the wishes, their answers, and how each is read step by step. Must not know threads: whoever carries a wish out
-takes one step after another and may stop after any.
+takes one step after another and may stop after any. What reads is imported by the thread that reads: 70 ms of the
+window's start otherwise.
 """
 
 from __future__ import annotations
@@ -11,20 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from prismq_gui.insight.activity import read_activity
-from prismq_gui.insight.explain import explain, line_of, with_lines
-from prismq_gui.insight.explanations import Explanation, NextTasks
 from prismq_gui.insight.hearing import PLAIN, Hearing
-from prismq_gui.insight.lanes import DEFAULT_WINDOW, Lanes, read_lanes
-from prismq_gui.insight.matching import offer_of
 from prismq_gui.insight.reader import QueueReader
-from prismq_gui.insight.timeline import Timeline, read_timeline
-from prismq_gui.insight.upcoming import LIMIT, next_tasks
-from prismq_gui.insight.worker_facts import RATE_WINDOW, AllWorkers, read_worker_facts
 from prismq_gui.queue.claim_sql import Strategy
 from prismq_gui.queue.timestamps import now_utc
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.explanations import Explanation, NextTasks
+    from prismq_gui.insight.lanes import Lanes
+    from prismq_gui.insight.timeline import Timeline
+    from prismq_gui.insight.worker_facts import AllWorkers
 
 IsOver = Callable[[], bool]
 TELL_EVERY_S = 0.1
@@ -78,6 +77,9 @@ class TaskWish:
 
     def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[TaskStory | None]:
         """Yield the story, then again as its place in line is counted; None for a step that tells nothing."""
+        from prismq_gui.insight.explain import explain, line_of, with_lines  # noqa: PLC0415
+        from prismq_gui.insight.timeline import read_timeline  # noqa: PLC0415
+
         now = now_utc()
         timeline = reader.ask(
             lambda connection, layout: read_timeline(connection, layout, self.task_id, now, hearing=self.hearing)
@@ -124,7 +126,7 @@ class NextWish:
     strategy: Strategy = Strategy.PRIORITY
     types: tuple[str, ...] = ()
     seed: int = 0
-    limit: int = LIMIT
+    limit: int | None = None  # as many as insight shows
 
     @property
     def kind(self) -> LookKind:
@@ -133,10 +135,13 @@ class NextWish:
 
     def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[Upcoming50]:
         """Yield the one answer; the reading itself asks after each statement whether it is over."""
-        now = now_utc()
+        from prismq_gui.insight.matching import offer_of  # noqa: PLC0415
+        from prismq_gui.insight.upcoming import LIMIT, next_tasks  # noqa: PLC0415
+
+        now, limit = now_utc(), self.limit or LIMIT
         offer = offer_of(reader, self.worker, self.types) if self.worker else None
         yield Upcoming50(None, now)
-        found = next_tasks(reader, offer, self.strategy, limit=self.limit, now=now, seed=self.seed, should_stop=is_over)
+        found = next_tasks(reader, offer, self.strategy, limit=limit, now=now, seed=self.seed, should_stop=is_over)
         yield Upcoming50(found, now)
 
 
@@ -153,7 +158,7 @@ class RecentWork:
 class WorkWish:
     """Tell what workers did within a window that ends now."""
 
-    window: timedelta = DEFAULT_WINDOW
+    window: timedelta | None = None  # as long as insight shows
     hearing: Hearing = PLAIN
 
     @property
@@ -163,8 +168,13 @@ class WorkWish:
 
     def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[RecentWork | None]:
         """Yield nothing after each part, then the whole."""
+        from prismq_gui.insight.activity import read_activity  # noqa: PLC0415
+        from prismq_gui.insight.lanes import DEFAULT_WINDOW, read_lanes  # noqa: PLC0415
+        from prismq_gui.insight.worker_facts import RATE_WINDOW, read_worker_facts  # noqa: PLC0415
+
         started, now = time.monotonic(), now_utc()
-        longest = max(RATE_WINDOW, self.window)
+        window = self.window or DEFAULT_WINDOW
+        longest = max(RATE_WINDOW, window)
         activity = reader.ask(lambda connection, layout: read_activity(connection, layout, now, longest))
         yield None
         if is_over():
@@ -173,7 +183,7 @@ class WorkWish:
         yield None
         lanes = reader.ask(
             lambda connection, layout: read_lanes(
-                connection, layout, now, self.window, activity=activity, hearing=self.hearing
+                connection, layout, now, window, activity=activity, hearing=self.hearing
             )
         )
         yield RecentWork(hour, lanes, time.monotonic() - started)

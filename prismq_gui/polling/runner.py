@@ -10,7 +10,6 @@ from PySide6.QtCore import Signal, Slot
 
 from prismq_gui.insight.problems import Problem
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Target
-from prismq_gui.operations.operator import Operator
 from prismq_gui.polling.threads import Worker, guarded
 
 PROGRESS_INTERVAL_S = 0.05
@@ -60,6 +59,8 @@ class Runner(Worker):
         """Find out what an operation would do."""
         if self._should_stop(request.number):
             return
+        from prismq_gui.operations.operator import Operator  # noqa: PLC0415 - of no use at the window's start
+
         operator = Operator(request.path)
         self.planned.emit(
             operator.plan(request.kind, request.target, should_stop=lambda: self._should_stop(request.number))
@@ -70,6 +71,8 @@ class Runner(Worker):
     def apply(self, request: ApplyRequest) -> None:
         """Do what a plan says. A report comes even where it was stopped before it began."""
         self._progressed_at = 0.0
+        from prismq_gui.operations.operator import Operator  # noqa: PLC0415
+
         report = Operator(request.plan.path).apply(
             request.plan,
             on_progress=self._on_progress,

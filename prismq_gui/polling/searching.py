@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal, Slot
 
@@ -17,9 +18,11 @@ from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
-from prismq_gui.insight.search import HitChunk, search
 from prismq_gui.insight.search_scan import ALL_KINDS, Hit, SearchKind
 from prismq_gui.polling.threads import Worker, guarded
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.search import HitChunk
 
 TELL_EVERY_S = 0.05
 ROWS_AT_ONCE = 256
@@ -122,6 +125,8 @@ class Searcher(Worker):
         self._end()
         if request.number != self.newest:
             return
+        from prismq_gui.insight.search import search  # noqa: PLC0415 - of no use at the window's start
+
         self._request = request
         self._since_pause, self._progress, self._told_at = 0, 0.0, 0.0
         reader = QueueReader(request.path, breath=self._breath)
