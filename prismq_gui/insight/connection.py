@@ -22,6 +22,7 @@ from urllib.parse import quote_from_bytes
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.insight.signature_sql import teach_signature
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 
 Row = tuple[Cell, ...]
@@ -218,6 +219,7 @@ class ReadConnection:
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
+        teach_signature(connection)
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(self._is_late, PROGRESS_STEPS)
 

@@ -17,12 +17,12 @@ from prismq_gui.insight.log_events import worker_started
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.names import Name, bound, distinct, shown
 from prismq_gui.insight.problems import ProblemError
-from prismq_gui.insight.rows import TOO_LARGE, cut
-from prismq_gui.insight.signatures import HEAD_BYTES, TAIL_BYTES
+from prismq_gui.insight.rows import cut
+from prismq_gui.insight.signature_sql import STATUSES as STATUSES  # noqa: PLC0414 - the one definition, handed on
+from prismq_gui.insight.signature_sql import error_parts
 from prismq_gui.insight.walking import MIN_INT, Pace, is_about_size, padded
 from prismq_gui.queue.timestamps import parse_utc
 
-STATUSES = ("failed", "dead_letter")
 MAX_TYPES = 2_000  # beyond, the table is walked instead: two seeks a type and look would cost more
 IDS_A_LOOK = 8_192
 LEAST_ROWS = 64  # a machine with too much to do would have it read row by row, and take all the longer
@@ -213,17 +213,7 @@ def _source(pair: Pair, expressions: str) -> tuple[str, tuple[Cell, ...]]:
 
 
 def _row_expressions(layout: Layout, *, with_error: bool) -> str:
-    raw = "CAST(error_message AS BLOB)"
-    is_long = f"length({raw}) > {HEAD_BYTES + TAIL_BYTES}"
-    if not with_error:
-        error = f"CAST('{TOO_LARGE}' AS BLOB), NULL"
-    elif "error_message" in layout.tasks:
-        error = (
-            f"CASE WHEN {is_long} THEN substr({raw}, 1, {HEAD_BYTES}) ELSE {raw} END, "
-            f"CASE WHEN {is_long} THEN substr({raw}, -{TAIL_BYTES}) END"
-        )
-    else:
-        error = "NULL, NULL"
+    error = error_parts(has_error="error_message" in layout.tasks, readable=with_error)
     others = [
         cut(name, NAME_CHARACTERS) if name in layout.tasks else "NULL"
         for name in ("finished_at_utc", "updated_at_utc", "locked_by")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prismq_gui.insight.language_fields import Table
-from prismq_gui.insight.language_match import id_bounds, id_list, possible
+from prismq_gui.insight.language_match import KINDS, id_bounds, id_list, possible
 from prismq_gui.insight.language_nodes import Query, Text, conjuncts, leaves
 from prismq_gui.insight.names import shown
 from prismq_gui.insight.streams import Pair
@@ -25,14 +25,19 @@ class Choice:
 
     @property
     def asks_kinds(self) -> bool:
-        """Whether the query asks for types or statuses anywhere."""
-        return bool(self.columns)
+        """Whether the query asks anywhere for what the index by type and status tells something of."""
+        return bool(self._asked & KINDS)
 
     @property
     def columns(self) -> frozenset[str]:
         """Which of type and status the query asks for."""
-        asked = {leaf.ref.name for leaf in leaves(self.query.root) if not isinstance(leaf, Text)}
-        return frozenset(asked & {"type", "status"}) if self.query.table is Table.TASKS else frozenset()
+        return self._asked & {"type", "status"}
+
+    @property
+    def _asked(self) -> frozenset[str]:
+        if self.query.table is not Table.TASKS:
+            return frozenset()
+        return frozenset(leaf.ref.name for leaf in leaves(self.query.root) if not isinstance(leaf, Text))
 
     def narrowed(self, bounds: Bounds) -> Bounds | None:
         """Return the ids within bounds that can match, None where none can."""

@@ -56,6 +56,8 @@ class Field:
     path: tuple[str | int, ...] = ()
 
 
+SIGNATURE: Final = "signature"
+"""The field that is no column: what :mod:`~prismq_gui.insight.signatures` makes of an error."""
 _TASK_FIELDS: Final = (
     Field("id", Kind.NUMBER, "id", "the task's number"),
     Field("status", Kind.NAME, "status", "queued, running, failed, …; also waiting, dead, done"),
@@ -65,6 +67,7 @@ _TASK_FIELDS: Final = (
     Field("max_attempts", Kind.NUMBER, "max_attempts", "how often it may be tried", ("max",)),
     Field("worker", Kind.NAME, "locked_by", "the worker that has or had it", ("locked_by",)),
     Field("error", Kind.TEXT, "error_message", "the error's text", ("error_message",)),
+    Field(SIGNATURE, Kind.NAME, "error_message", "the cause a failed or dead task is grouped by", ("cause",)),
     Field("key", Kind.NAME, "idempotency_key", "the idempotency key", ("idempotency_key",)),
     Field("payload", Kind.TEXT, "payload", "the payload's text; payload.a.b[0] is a value in it", has_paths=True),
     Field(

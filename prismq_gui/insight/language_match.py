@@ -9,7 +9,7 @@ import json
 from functools import lru_cache
 from typing import Final
 
-from prismq_gui.insight.language_fields import STATUS_SYNONYMS, Kind
+from prismq_gui.insight.language_fields import SIGNATURE, STATUS_SYNONYMS, Kind
 from prismq_gui.insight.language_nodes import And, Compare, Exists, Node, Not, Op, Or, Text
 from prismq_gui.insight.language_values import (
     UNITS,
@@ -26,7 +26,10 @@ from prismq_gui.insight.language_values import (
     Wild,
     moment_interval,
 )
+from prismq_gui.insight.signature_sql import STATUSES
 
+KINDS: Final = frozenset({"type", "status", SIGNATURE})
+"""The fields of which the index by type and status tells something."""
 FOLDED: Final = (Op.HAS,)
 """The operators that do not tell upper from lower case."""
 
@@ -158,7 +161,13 @@ def possible(node: Node | None, type_name: str, status: str) -> bool | None:
     if isinstance(node, Not):
         part = possible(node.part, type_name, status)
         return None if part is None else not part
-    if isinstance(node, Text) or node.ref.name not in ("type", "status"):
+    return None if isinstance(node, Text) else _possible_leaf(node, type_name, status)
+
+
+def _possible_leaf(node: Compare | Exists, type_name: str, status: str) -> bool | None:
+    if node.ref.name == SIGNATURE and status not in STATUSES:  # only failed and dead tasks have one
+        return isinstance(node, Compare) and node.op is Op.IS_NOT
+    if node.ref.name not in ("type", "status"):
         return None
     name = type_name if node.ref.name == "type" else status
     if isinstance(node, Exists):

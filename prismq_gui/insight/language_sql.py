@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prismq_gui.insight.filters import Condition
-from prismq_gui.insight.language_fields import KEYS, TEXT_COLUMNS, Field, Kind, Table, field_named
+from prismq_gui.insight.language_fields import KEYS, SIGNATURE, TEXT_COLUMNS, Field, Kind, Table, field_named
 from prismq_gui.insight.language_json import JsonValue
 from prismq_gui.insight.language_match import (
     FOLDED,
@@ -39,6 +39,7 @@ from prismq_gui.insight.language_values import (
 )
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.names import Aliases, bound
+from prismq_gui.insight.signature_sql import IS_FAILED, signature_sql
 from prismq_gui.queue.timestamps import sql_normalised
 from prismq_gui.queue.transitions import RUNNING
 
@@ -177,7 +178,7 @@ class _Compiler:
             return self._in_json(found.column, path, node.op, value)
         if found.kind in (Kind.SPAN, Kind.SIZE, Kind.TIME):
             return self._measured(found, interval_of(node.op, value, found.kind, self.clock))
-        if not self._has(found.column):
+        if not self._has(found.column) and found.name != SIGNATURE:
             return _NEVER
         if found.kind is Kind.NUMBER:
             return _number(found.column, node.op, value)
@@ -185,9 +186,8 @@ class _Compiler:
         fold = node.op in FOLDED
         if found.kind is Kind.TEXT:
             return self._text(found.column, contained(value) if fold else value, fold=fold)
-        return any_of(
-            [_true(fits_sql(f"CAST({found.column} AS TEXT)", value, fold=fold)), *self._odd(found, value, fold)]
-        )
+        cell = self._signature() if found.name == SIGNATURE else f"CAST({found.column} AS TEXT)"
+        return any_of([_true(fits_sql(cell, value, fold=fold)), *self._odd(found, value, fold)])
 
     def _odd(self, found: Field, value: Pattern, fold: bool) -> list[Condition]:
         """Return the cells that are shown as a name that fits, but are not text of that name."""
@@ -197,6 +197,15 @@ class _Compiler:
                 pairs = [bound(cell) for cell in cells]
                 parts += [Condition(f"({found.column} IS {mark})", (param,)) for mark, param in pairs]
         return parts
+
+    def _signed(self) -> str:
+        return f"CASE WHEN {IS_FAILED} THEN 1 END" if self._has("status") else "NULL"
+
+    def _signature(self) -> str:
+        if not self._has("status"):
+            return "NULL"
+        has_error = self.columns is None or "error_message" in self.columns
+        return f"({signature_sql(has_error=has_error, readable='error_message' not in self.leave_out)})"
 
     def _measured(self, found: Field, wanted: Interval) -> Condition:
         if found.kind is Kind.SIZE:
@@ -261,8 +270,9 @@ class _Compiler:
 
     def _exists(self, found: Field, ref: Ref) -> Condition:
         path = ref.path or found.path
-        if found.name in ("ran", "waited"):
-            return Condition(f"({self._span(found.name)} IS NOT NULL)")
+        if found.name in ("ran", "waited", SIGNATURE):
+            found_sql = self._signed() if found.name == SIGNATURE else self._span(found.name)
+            return Condition(f"({found_sql} IS NOT NULL)")
         if found.kind is Kind.SIZE and found.column in self.leave_out:
             return Condition("1")
         if not self._has(found.column):

@@ -6,7 +6,6 @@ is wanted.
 
 from __future__ import annotations
 
-import re
 from array import array
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.failure_messages import FailureGroup
-from prismq_gui.insight.filters import MAX_TEXT, TaskFilter
+from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.models.failure_table_model import FailureTableModel
 from prismq_gui.operations.messages import Report, Selected
 from prismq_gui.polling.engine import Engine
@@ -34,7 +33,6 @@ from prismq_gui.views.status_chips import thousands
 NAME = "failures"
 LAYOUT_AT_FIRST = TableLayout(sort_column="count", sort_descending=True)
 STATUSES = ("failed", "dead_letter")
-_PLACEHOLDER = re.compile(r"<[a-z]{1,8}>")  # what stands for a folded part of an error
 _EMPTY = "As soon as a task fails it appears here, grouped with all that failed for the same reason."
 _STOPPED = "The comparison was stopped."
 
@@ -240,8 +238,7 @@ class FailuresPage(QWidget):
     def _show_tasks(self) -> None:
         group = self.model.group_of(self.table.current_id)
         if group is not None:
-            wanted = filter_of(group)
-            self.filter_requested.emit(wanted, filter_words(wanted))
+            self.filter_requested.emit(filter_of(group), filter_words(group))
 
     def _retry_first(self) -> None:
         group = self.panel.group
@@ -323,21 +320,20 @@ def tried_words(ids: tuple[int, ...], at: datetime, again: int) -> str:
 
 
 def filter_of(group: FailureGroup) -> TaskFilter:
-    """Return the filter of a group: failed and dead tasks whose text holds the longest literal part of the cause.
+    """Return the filter of a group: exactly its tasks, also those that fail for it later.
 
-    The list of ids is no filter, and would be old the moment after; the text lets through all of the group and may
-    let through others with the same words.
+    Of the errors past the limit of groups, which have no cause in common, it is all that failed.
     """
-    parts = [part.strip() for part in _PLACEHOLDER.split(group.signature)]
-    sample = group.sample_text.casefold()
-    known = [part for part in parts if part and part.casefold() in sample]
-    text = "" if group.is_others else max(known, key=len, default="")
-    types = (group.types[0].name,) if len(group.types) == 1 else ()
-    return TaskFilter(STATUSES, types, text[:MAX_TEXT])
+    if group.is_others:
+        return TaskFilter(STATUSES)
+    from prismq_gui.insight.language import parse  # noqa: PLC0415 - not before one asks
+    from prismq_gui.insight.language_nodes import quoted  # noqa: PLC0415 - as above
+
+    return TaskFilter(query=parse(f"signature={quoted(group.signature)}"))
 
 
-def filter_words(wanted: TaskFilter) -> str:
+def filter_words(group: FailureGroup) -> str:
     """Return a sentence that says what the filter of a group lets through."""
-    if not wanted.text:
-        return "Shown by filter: all failed and dead tasks, since the cause has no words of its own."
-    return f"Shown by filter: failed and dead tasks in which “{wanted.text}” stands; others with these words too."
+    if group.is_others:
+        return "Shown by filter: all failed and dead tasks, since these errors have no cause in common."
+    return "Shown by filter: the failed and dead tasks of this cause."

@@ -13,6 +13,7 @@ import pytest
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.language import Table, parse
 from prismq_gui.insight.reader import QueueReader
+from prismq_gui.insight.signature_sql import teach_signature
 from tests.helpers.files import make_foreign_queue, run_sql
 from tests.insight.helping import log_ids, reading, task_ids
 
@@ -31,6 +32,7 @@ def watched(reader: QueueReader) -> Iterator[list[str]]:
 def plans(path: Path, statements: list[str]) -> set[str]:
     """Return the steps of all plans, as SQLite tells them."""
     with closing(sqlite3.connect(path)) as connection:
+        teach_signature(connection)
         return {
             row[3]
             for sql in set(statements)
@@ -70,6 +72,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("id=7", 1),
         ("id:7,15000 status:failed", 1),
         ("status:nothing", 0),
+        ('signature="(no error text)"', 20),
+        ("type:mail cause:*timeout*", 0),
     ],
 )
 @pytest.mark.parametrize("column", [TaskColumn.ID, TaskColumn.STATUS, TaskColumn.PRIORITY])
