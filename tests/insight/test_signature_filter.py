@@ -80,7 +80,7 @@ def test_it_holds_where_the_file_lacks_a_column_or_the_index(tmp_path: Path, col
 
 
 @given(st.lists(st.tuples(CELLS, st.sampled_from(["failed", "dead_letter", "queued", "completed"])), max_size=12))
-@examples(60)
+@examples(40)
 def test_group_and_filter_agree_on_any_errors(cells: list[tuple[object, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         queue = make_foreign_queue(Path(folder) / "q.db")
