@@ -4,7 +4,7 @@ Owns how each role and standard widget looks. Every length is a multiple of the 
 nothing is clipped at another type size; hairlines are the only fixed pixel. The property ``role``
 of a widget (see ``theme.set_role``) picks a look:
 
-    QLabel: title, muted, small, mono, strong, error     QFrame/QWidget: surface, bar, rail, line, line-vertical
+    QLabel: title, muted, small, mono, strong, error     QFrame/QWidget: surface, bar, rail, line, palette, …
     QPushButton: primary, danger                  QToolButton: rail-button, chip
 """
 
@@ -36,6 +36,7 @@ QWidget[role="bar"] { background: $window; border-bottom: 1px solid $border; }
 QWidget[role="footer"] { background: $window; border-top: 1px solid $border; }
 QWidget[role="rail"] { background: $window; border-right: 1px solid $border; }
 QFrame[role="card"] { background: $surface; border: 1px solid $border; border-radius: ${s1_5}px; }
+QFrame[role="palette"] { background: $surface; border: 1px solid $border_strong; border-radius: ${s2}px; }
 QFrame[role="line"] { background: $border; border: none; min-height: 1px; max-height: 1px; }
 QFrame[role="line-vertical"] { background: $border; border: none; min-width: 1px; max-width: 1px; }
 

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, cast
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QGuiApplication, QIcon, QPalette, QPixmap
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QFontMetricsF,
+    QGuiApplication,
+    QIcon,
+    QPalette,
+    QPixmap,
+    QScreen,
+)
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import isValid
 
 from prismq_gui.insight.states import StatusKind as Status
-from prismq_gui.theme.icons import make_icon
+from prismq_gui.theme.icons import make_icon, make_pixmap
 from prismq_gui.theme.shapes import shape_pixmap
 from prismq_gui.theme.stylesheet import Metrics, build
 from prismq_gui.theme.tokens import DARK, LIGHT, Palette
@@ -44,13 +54,16 @@ class Theme(QObject):
         self._mode: Mode = mode
         self._base_font = QFont(app.font())
         self._icons: dict[tuple[str, str], QIcon] = {}
+        self._pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
         self._shapes: dict[tuple[Status, int, float], QPixmap] = {}
         self._bound: list[tuple[QObject, str, str]] = []
+        self._ratios = _screen_ratios()
         self._palette = LIGHT
         self._applied: tuple[Palette, str] | None = None
         self._scheme = QGuiApplication.styleHints().colorScheme()
         self._choose_palette()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_hints_color_scheme_changed)
+        app.screenAdded.connect(self._on_app_screen_added)
 
     # -- light and dark
 
@@ -105,9 +118,20 @@ class Theme(QObject):
             return
         self._applied = (self._palette, sheet)
         self._icons.clear()
+        self._pixmaps.clear()
         self._shapes.clear()
         self._app.setPalette(qt_palette(self._palette))
         self._app.setStyleSheet(sheet)
+        self._dress()
+
+    def _on_app_screen_added(self, _screen: QScreen) -> None:
+        if not _screen_ratios() <= self._ratios:
+            self._ratios |= _screen_ratios()
+            self._icons.clear()
+            self._dress()
+
+    def _dress(self) -> None:
+        """Give everything that is bound to an icon its icon of the moment."""
         self._bound = [entry for entry in self._bound if isValid(entry[0])]
         for target, name, role in self._bound:
             cast(_HasIcon, target).setIcon(self.icon(name, role))
@@ -159,12 +183,15 @@ class Theme(QObject):
         """Return an icon in the colour of a palette role; ask again after ``changed`` or use ``bind_icon``."""
         key = (name, role)
         if key not in self._icons:
-            self._icons[key] = make_icon(name, str(getattr(self._palette, role)), self._palette.disabled)
+            self._icons[key] = make_icon(name, str(getattr(self._palette, role)), self._palette.disabled, self._ratios)
         return self._icons[key]
 
     def pixmap(self, name: str, role: str, size: int, widget: QWidget) -> QPixmap:
         """Return an icon as a pixmap of ``size`` device-independent pixels, sharp on the widget's screen."""
-        return self.icon(name, role).pixmap(QSize(size, size), widget.devicePixelRatioF())
+        key = (name, role, size, widget.devicePixelRatioF())
+        if key not in self._pixmaps:
+            self._pixmaps[key] = make_pixmap(name, str(getattr(self._palette, role)), size, key[-1])
+        return self._pixmaps[key]
 
     def bind_icon(self, target: QObject, name: str, role: str = "text") -> None:
         """Give an action or button an icon that changes its colour with the theme."""
@@ -185,6 +212,11 @@ class Theme(QObject):
         for ratio in (1.0, 1.5, 2.0, 3.0):
             icon.addPixmap(self.status_pixmap(status, self.space(3), ratio))
         return icon
+
+
+def _screen_ratios() -> set[float]:
+    """Return how many physical pixels to a device-independent one the screens have."""
+    return {screen.devicePixelRatio() for screen in QGuiApplication.screens()} or {1.0}
 
 
 def _resize(font: QFont, base: QFont, factor: float) -> None:

@@ -48,7 +48,6 @@ class FilterLine(QLineEdit):
         self.mistake: FilterSyntaxError | None = None
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(f"Filter {table.value}")
-        self.setClearButtonEnabled(True)
         self.setMaxLength(MAX_TEXT)
         mark = QAction(self)
         theme.bind_icon(mark, "search", "muted")
@@ -65,6 +64,7 @@ class FilterLine(QLineEdit):
     def _on_self_text_changed(self, text: str) -> None:
         self._set_mistake(None)  # it was one of another text
         if text:
+            self.setClearButtonEnabled(True)  # not before: Qt looks for its icon for 36 ms the first time
             self._timer.start()
         else:
             self.offers.hide()

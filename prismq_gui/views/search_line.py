@@ -27,7 +27,6 @@ class SearchLine(QLineEdit):
         self._told = ""
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(placeholder)
-        self.setClearButtonEnabled(True)
         self.setMaxLength(MAX_TEXT)
         mark = QAction(self)
         theme.bind_icon(mark, "search", "muted")
@@ -39,6 +38,7 @@ class SearchLine(QLineEdit):
 
     def _on_self_text_changed(self, text: str) -> None:
         if text:
+            self.setClearButtonEnabled(True)  # not before: Qt looks for its icon for 36 ms the first time
             self._timer.start()
         else:
             self.settle()  # an emptied line shows everything at once

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 
 from prismq_gui.resources import resource_path
 from prismq_gui.theme import DARK, LIGHT, Theme, set_role
+from prismq_gui.theme.icons import make_icon, make_pixmap
 
 
 @pytest.fixture
@@ -74,8 +75,20 @@ def test_icons_take_the_colour_of_their_role_and_grey_when_disabled(theme):
 
 
 def test_icons_are_sharp_at_200_percent(theme):
-    pixmap = theme.icon("rotate-ccw").pixmap(QSize(16, 16), 2.0)
-    assert (pixmap.width(), pixmap.devicePixelRatio()) == (32, 2.0)
+    for pixmap in (
+        make_icon("rotate-ccw", "#000000", "#777777", {1.0, 2.0}).pixmap(QSize(16, 16), 2.0),
+        make_pixmap("rotate-ccw", "#000000", 16, 2.0),
+    ):
+        assert (pixmap.width(), pixmap.devicePixelRatio()) == (32, 2.0)
+
+
+def test_a_large_icon_is_drawn_at_its_size_and_not_a_small_one_shown(qtbot, theme):
+    label = QLabel()
+    qtbot.addWidget(label)
+    pixmap = theme.pixmap("inbox", "muted", 48, label)
+    assert pixmap.width() == 48 * label.devicePixelRatioF()
+    theme.mode = "dark"
+    assert theme.pixmap("inbox", "muted", 48, label).toImage() != pixmap.toImage()
 
 
 def test_bound_icons_change_colour_with_the_theme(qtbot, theme):
