@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QMessageLogContext, QProcess, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QMessageLogContext,
+    QProcess,
+    Qt,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PySide6.QtWidgets import QApplication
 
 from prismq_gui import __version__
@@ -38,6 +46,7 @@ def run_window(
     *,
     read_only: bool = False,
     data_dir: Path | None = None,
+    task_id: int | None = None,
     on_shown: Callable[[MainWindow], None] | None = None,
 ) -> int:
     """Show the window until it is closed, and return the exit code.
@@ -46,6 +55,7 @@ def run_window(
         path: The file to open; None for the last one.
         read_only: Whether this window must never write it.
         data_dir: Folder for settings and log; None for the system's usual one.
+        task_id: The task to show once the file is open.
         on_shown: Called once when the window is on screen.
     """
     app = _application()
@@ -58,10 +68,13 @@ def run_window(
     ):
         window.use_index_folder(data_dir / "cache" if data_dir is not None else cache_folder())
         window.new_window_requested.connect(lambda path: start_window(path, data_dir))
+        window.task_window_requested.connect(lambda path, task_id: start_window(path, data_dir, task_id))
         if ended_abnormally:
             window.tell_abnormal_end(log)
         window.show()
         window.open_first(path, read_only=read_only)
+        if task_id is not None:
+            _show_once_open(window, task_id)
         if on_shown is not None:
             on_shown(window)
         return app.exec()
@@ -100,6 +113,12 @@ def _engine(folder: Path | None) -> Iterator[Engine]:
         engine.deleteLater()
 
 
+def _show_once_open(window: MainWindow, task_id: int) -> None:
+    window.show_page("tasks")
+    once = Qt.ConnectionType.SingleShotConnection
+    window.first_rows_shown.connect(lambda: window.show_task(task_id), once)
+
+
 def _application() -> QApplication:
     QCoreApplication.setOrganizationName("PrismQ")
     QCoreApplication.setApplicationName("PrismQ")
@@ -119,11 +138,13 @@ def start_demo() -> None:
     QProcess.startDetached(sys.executable, arguments)
 
 
-def start_window(path: Path, data_dir: Path | None) -> None:
+def start_window(path: Path, data_dir: Path | None, task_id: int | None = None) -> None:
     """Open a file in a window of its own, a program of its own too: neither can take the other down."""
     arguments = [] if getattr(sys, "frozen", False) else ["-m", "prismq_gui"]
     if data_dir is not None:
         arguments += ["--data-dir", str(data_dir.absolute())]
+    if task_id is not None:
+        arguments += [f"--task={task_id}"]
     QProcess.startDetached(sys.executable, [*arguments, "--", str(path.absolute())])
 
 

@@ -102,6 +102,7 @@ class Settings:
 
     theme: str = "system"
     recent_files: tuple[str, ...] = ()
+    recent_commands: tuple[str, ...] = ()  # of the command palette, the last one first
     last_file: str = ""
     last_read_only: bool = False
     page: str = "tasks"
@@ -273,6 +274,7 @@ _settings = _record(
     {
         "theme": _theme,
         "recent_files": _list(_text, MAX_RECENT),
+        "recent_commands": _list(_text, MAX_RECENT),
         "last_file": _text,
         "last_read_only": _flag,
         "page": _text,

@@ -84,6 +84,8 @@ _FILE = (
            enabled=needs_recent, starts_section=True),
     Action("close_file", "&Close file", "Close the file and show the start page", (Place.FILE,), "x", ("Ctrl+W",),
            enabled=needs_chosen_file, starts_section=True),
+    Action("compare", "Co&mpare with…", "Find what differs between this file and another one, such as its backup",
+           (Place.FILE,), "git-compare", ("Ctrl+Shift+D",), enabled=needs_chosen_file, starts_section=True),
     Action("vacuum", "&Vacuum…", "Give the file's free space back to the disk, after a preview", (Place.FILE,),
            "shrink", ("Ctrl+Shift+V",), enabled=may_write, dangerous=True, starts_section=True),
     Action("quit", "&Quit", "Close the window", (Place.FILE,), "log-out", ("Ctrl+Q",), starts_section=True),
@@ -122,8 +124,10 @@ _TASKS = (
 )  # fmt: skip
 
 _VIEW = (
+    Action("palette", "&Command palette…", "Find anything to do or to go to by a few letters of its name",
+           (Place.VIEW,), "command", ("Ctrl+K", "Ctrl+Shift+P")),
     Action("show_overview", "&Overview", "Show whether the queue is well, and why not", (Place.VIEW,),
-           "layout-dashboard", ("Ctrl+0",), group="page", checkable=True, enabled=needs_file),
+           "layout-dashboard", ("Ctrl+0",), group="page", checkable=True, enabled=needs_file, starts_section=True),
     Action("show_tasks", "&Tasks", "Show the tasks", (Place.VIEW,), "list-checks", ("Ctrl+1",), group="page",
            checkable=True, enabled=needs_file),
     Action("show_workers", "&Workers", "Show the workers", (Place.VIEW,), "users", ("Ctrl+2",), group="page",

@@ -5,6 +5,7 @@ Owns nothing; asks the session, the pages and dialogs. Must not decide when an a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
 from prismq_gui.views.table_view import BigTableView
 
 if TYPE_CHECKING:
+    from prismq_gui.views.compare_dialog import CompareDialog
     from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.palette import Palette
 
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
 
@@ -39,6 +42,7 @@ class Commands(QObject):
         self._theme = theme
         self.plan_dialog: PlanDialog | None = None
         self.next_dialog: NextDialog | None = None
+        self._palette: Palette | None = None
 
     # -- file
 
@@ -68,6 +72,27 @@ class Commands(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self._window.new_window_requested.emit(Path(name)))
         dialog.open()
+
+    def compare(self) -> None:
+        """Ask for another file and compare the open one with it."""
+        from prismq_gui.views import compare_opening  # noqa: PLC0415 - not of use at each start
+
+        compare_opening.ask(self._window, self._theme)
+
+    def compare_files(self, before: Path, after: Path) -> CompareDialog:
+        """Compare two files."""
+        from prismq_gui.views import compare_opening  # noqa: PLC0415 - as above
+
+        return compare_opening.show(self._window, self._theme, before, after)
+
+    def open_dropped(self, paths: Sequence[Path]) -> None:
+        """Open one file, or compare two."""
+        if len(paths) == 1:
+            self._window.open_path(paths[0])
+            return
+        from prismq_gui.views import compare_opening  # noqa: PLC0415 - as above
+
+        self.compare_files(*compare_opening.by_age(*paths))
 
     def clear_recent(self) -> None:
         """Forget which files were open."""
@@ -263,6 +288,14 @@ class Commands(QObject):
     def _choose_theme(self, mode: Mode) -> None:
         self._theme.mode = mode
         self.theme_chosen.emit(mode)
+
+    def palette(self) -> None:
+        """Show everything there is to do in one list; once more closes it."""
+        if self._palette is None:
+            from prismq_gui.views.palette import Palette  # noqa: PLC0415 - not of use at each start
+
+            self._palette = Palette(self._theme, self._window, self._window.keep_commands)
+        self._palette.open()
 
     # -- help
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QIcon, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QIcon, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
@@ -25,16 +25,16 @@ from prismq_gui.polling.messages import Cautioned, LinkState, Snapshot, Table
 from prismq_gui.resources import resource_path
 from prismq_gui.settings import Settings, SettingsStore, merged
 from prismq_gui.theme import Severity, Theme
-from prismq_gui.views import memory
+from prismq_gui.views import memory, recent_files
 from prismq_gui.views.banner import Banner
 from prismq_gui.views.caution_dialog import CautionDialog
 from prismq_gui.views.commands import Commands
-from prismq_gui.views.dropping import dropped_file
+from prismq_gui.views.dropping import dropped_files
 from prismq_gui.views.failures_page import FailuresPage
 from prismq_gui.views.logs_page import LogsPage
 from prismq_gui.views.notices import Notices
 from prismq_gui.views.overview_page import OverviewPage
-from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
+from prismq_gui.views.plain_text import one_line
 from prismq_gui.views.rail import Rail, RailPage
 from prismq_gui.views.reason_links import follow
 from prismq_gui.views.saved_views import SavedViews
@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
     first_rows_shown = Signal()
     demo_requested = Signal()
     new_window_requested = Signal(object)  # a Path
+    task_window_requested = Signal(object, object)  # a Path, and the id of a task to show there
 
     def __init__(
         self, theme: Theme, engine: Engine, store: SettingsStore, default_path: Path, settings: Settings
@@ -152,6 +153,7 @@ class MainWindow(QMainWindow):
         self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
         self.tasks_page.recovered.connect(lambda: session.tell_recovered(Table.TASKS))
         self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
+        self.tasks_page.task_missing.connect(lambda id: self.status_line.show_message(f"There is no task {id}"))
         self.logs_page.recovered.connect(lambda: session.tell_recovered(Table.LOGS))
         self.logs_page.task_requested.connect(self.show_task)
         self.search_page.task_requested.connect(self.show_task)
@@ -213,23 +215,8 @@ class MainWindow(QMainWindow):
         self._show_recent()
 
     def _show_recent(self) -> None:
-        menu = self.actions_.menu(Place.RECENT)
-        keep = self.actions_["clear_recent"]
-        for old in menu.actions():
-            if old is not keep and not old.isSeparator():
-                menu.removeAction(old)
-                old.deleteLater()
-        paths = self.settings.recent_files
-        for number, text in enumerate(paths, start=1):
-            path = Path(text)
-            key = f"&{number % 10} "
-            entry = QAction(
-                f"{key}{no_mnemonic(one_line(path.name))}  —  {no_mnemonic(one_line(str(path.parent)))}", menu
-            )
-            entry.setToolTip(tooltip(text))
-            entry.triggered.connect(lambda _checked, path=path: self.open_path(path))
-            menu.insertAction(menu.actions()[-1] if number == 1 else keep, entry)
-        self.start_page.show_recent(paths)
+        recent_files.fill_menu(self)
+        self.start_page.show_recent(self.settings.recent_files)
         self.update_actions()
 
     def _on_session_opened(self, _facts: FileFacts) -> None:
@@ -247,6 +234,10 @@ class MainWindow(QMainWindow):
                 settings = merged(kept.settings, self.settings, settings)
             self.settings = settings
             self.status_line.show_message(self._store.save(settings))
+
+    def keep_commands(self, keys: tuple[str, ...]) -> None:
+        """Remember what was done by the command palette last."""
+        self._keep(replace(self.settings, recent_commands=keys))
 
     # -- what is shown
 
@@ -429,16 +420,16 @@ class MainWindow(QMainWindow):
     # -- events
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take one local file, nothing else."""
-        if dropped_file(event.mimeData()) is not None:
+        """Take one local file or two, nothing else."""
+        if dropped_files(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the file that was dropped."""
-        path = dropped_file(event.mimeData())
-        if path is not None:
+        """Open the file that was dropped, or compare two."""
+        paths = dropped_files(event.mimeData())
+        if paths:
             event.acceptProposedAction()
-            self.open_path(path)
+            self.commands.open_dropped(paths)
 
     def changeEvent(self, event: QEvent) -> None:
         """Pause while minimised."""

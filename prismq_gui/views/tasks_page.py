@@ -61,6 +61,7 @@ class TasksPage(QWidget):
     menu_requested = Signal(QPoint)
     recovered = Signal()
     rows_shown = Signal()
+    task_missing = Signal(object)  # the id of a task that was to be shown
 
     def __init__(self, theme: Theme, engine: Engine, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -197,8 +198,11 @@ class TasksPage(QWidget):
     def _look_for_wanted(self) -> None:
         if self._wanted_id is None:
             return
-        if self.table.select_id(self._wanted_id) or self.model.is_complete:
+        if self.table.select_id(self._wanted_id):
             self._wanted_id = None
+        elif self.model.is_complete:
+            missing, self._wanted_id = self._wanted_id, None
+            self.task_missing.emit(missing)
 
     def _on_filter_changed(self, _what: object = None) -> None:
         self.model.set_filter(self.filter())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
@@ -38,6 +39,8 @@ class TopBar(QWidget):
         self.live_button.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
         self.live_button.clicked.connect(self.pause_clicked)
         set_role(self.live_button, "chip")
+        self.palette_button = QToolButton(self)
+        self._set_up_palette(actions)
         self._lay_out(actions)
         theme.changed.connect(self._on_theme_changed)
         self._on_theme_changed()
@@ -57,6 +60,8 @@ class TopBar(QWidget):
         layout.addWidget(self.read_only_icon)
         layout.addWidget(self.read_only_label)
         layout.addSpacing(space(2))
+        layout.addWidget(self.palette_button)
+        layout.addSpacing(space(2))
         for record in ACTIONS:
             if Place.TOP_BAR in record.places:
                 button = actions.button(record.id, self)
@@ -64,6 +69,20 @@ class TopBar(QWidget):
                 layout.addWidget(button)
         layout.addSpacing(space(2))
         layout.addWidget(self.live_button)
+
+    def _set_up_palette(self, actions: ActionSet) -> None:
+        """Make the palette's button: a field with its key, so that both are learned at once."""
+        button, action = self.palette_button, actions["palette"]
+        set_role(button, "chip")
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setIconSize(QSize(self._theme.icon_size(), self._theme.icon_size()))
+        key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        button.setText(f" Commands   {key}")
+        button.setToolTip(action.toolTip())
+        button.setAccessibleName(f"Command palette, {key}")
+        button.clicked.connect(action.trigger)
+        self._theme.bind_icon(button, "command", "muted")
 
     def show_file(self, path: Path | None, refusal: str = "") -> None:
         """Show which file it is, and why it can't be written where that is so."""

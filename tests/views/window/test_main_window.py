@@ -408,11 +408,13 @@ def test_J7_a_tampered_settings_file_is_told_and_set_aside(make_window: Callable
     [
         (["file:///tmp/a.db"], True),
         (["https://example.org/a.db"], False),
-        (["file:///tmp/a.db", "file:///tmp/b.db"], False),
+        (["file:///tmp/a.db", "file:///tmp/b.db"], True),
+        (["file:///tmp/a.db", "https://example.org/b.db"], False),
+        (["file:///tmp/a.db", "file:///tmp/b.db", "file:///tmp/c.db"], False),
         ([], False),
     ],
 )
-def test_J8_only_one_local_file_may_be_dropped(driver: Driver, urls: list[str], taken: bool) -> None:
+def test_J8_only_one_local_file_or_two_may_be_dropped(driver: Driver, urls: list[str], taken: bool) -> None:
     data = QMimeData()
     if urls:
         data.setUrls([QUrl(url) for url in urls])
