@@ -19,6 +19,9 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from prismq_gui.file_thresholds import MAX_FILES, FileThresholds, merged_own, own
+from prismq_gui.insight.thresholds import Thresholds
+
 FILE_NAME: Final = "settings.json"
 MAX_RECENT: Final = 10
 MAX_BYTES: Final = 1024 * 1024  # what we write is some KiB; more was not written by us
@@ -116,6 +119,12 @@ class Settings:
     splitters: tuple[SplitterSizes, ...] = ()
     filter: SavedFilter = field(default_factory=SavedFilter)
     views: tuple[SavedView, ...] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    file_thresholds: tuple[FileThresholds, ...] = ()
+
+    def thresholds_of(self, path: Path | None) -> Thresholds:
+        """Return the thresholds for a file: its own where it has some, else those of all files."""
+        return own(self.file_thresholds, path) or self.thresholds
 
     def layout(self, page: str) -> TableLayout:
         """Return the layout of a page's table, the default one where none is remembered."""
@@ -182,6 +191,8 @@ def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
     if "views" in changed and kept.views != before.views:  # both windows saved some
         stay = tuple(view for view in kept.views if view not in before.views or view in now.views)
         changed["views"] = (*stay, *(view for view in now.views if view not in before.views))[-MAX_VIEWS:]
+    if "file_thresholds" in changed:  # of other files another window may have set some
+        changed["file_thresholds"] = merged_own(kept.file_thresholds, before.file_thresholds, now.file_thresholds)
     return replace(kept, **changed)
 
 
@@ -252,6 +263,15 @@ def _theme(value: object, where: str) -> str:
     return value
 
 
+def _thresholds(value: object, where: str) -> Thresholds:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where} is not a record")
+    try:
+        return Thresholds.from_dict(value)
+    except ValueError as error:
+        raise SettingsError(f"{where} is not allowed") from error
+
+
 def _view_page(value: object, where: str) -> str:
     if value not in VIEW_PAGES or not isinstance(value, str):
         raise SettingsError(f"{where} is not one of {', '.join(VIEW_PAGES)}")
@@ -286,6 +306,8 @@ _settings = _record(
         "window_state": _text,
         "layouts": _list(_record(NamedLayout, {"page": _text, "layout": _layout})),
         "splitters": _list(_record(SplitterSizes, {"name": _text, "sizes": _list(_length)})),
+        "thresholds": _thresholds,
+        "file_thresholds": _list(_record(FileThresholds, {"file": _text, "thresholds": _thresholds}), MAX_FILES),
         "filter": _record(
             SavedFilter, {"statuses": _texts, "types": _texts, "text": _text, "levels": _texts, "log_text": _text}
         ),
@@ -368,8 +390,8 @@ class SettingsStore:
         """The settings file, None where nothing can be remembered."""
         return self._folder / FILE_NAME if self._folder else None
 
-    def load(self) -> LoadedSettings:
-        """Read the settings; what is not readable is set aside as ``.bad`` and told in the note."""
+    def load(self, *, set_aside: bool = True) -> LoadedSettings:
+        """Read the settings; what is not readable is told in the note, and set aside as ``.bad`` unless told not to."""
         path = self.path
         if path is None:
             return LoadedSettings(Settings(), "No folder for settings was found; nothing will be remembered.")
@@ -383,6 +405,8 @@ class SettingsStore:
         try:
             return LoadedSettings(_decode(data))
         except SettingsError as error:
+            if not set_aside:
+                return LoadedSettings(Settings(), f"The settings file {path} was ignored: {error}.")
             return LoadedSettings(Settings(), self._set_aside(path, str(error)))
 
     def save(self, settings: Settings) -> str:

@@ -7,7 +7,7 @@ import pickle
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui import settings as module
+from prismq_gui.file_thresholds import FileThresholds, own, with_own
+from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.settings import (
     ColumnWidth,
     NamedLayout,
@@ -32,6 +34,7 @@ from prismq_gui.settings import (
 )
 
 texts = st.text(max_size=40)
+thresholds = st.builds(Thresholds, silent_after_s=st.floats(1, 1e6), dead_letters=st.integers(1, 10**9))
 lists = st.lists(texts, max_size=4).map(tuple)
 lengths = st.integers(0, 100_000)
 layouts = st.builds(
@@ -60,6 +63,8 @@ settings = st.builds(
     views=st.lists(
         st.builds(SavedView, texts, st.sampled_from(("tasks", "logs")), lists, lists, lists, texts, layouts), max_size=3
     ).map(tuple),
+    thresholds=thresholds,
+    file_thresholds=st.lists(st.builds(FileThresholds, texts, thresholds), max_size=2).map(tuple),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -262,3 +267,29 @@ def test_views_that_two_windows_saved_are_both_kept():
 def test_a_view_of_an_unknown_page_is_refused():
     with pytest.raises(SettingsError):
         parse('{"views": [{"name": "x", "page": "../logs"}]}')
+
+
+def test_a_file_has_its_own_thresholds_or_those_of_all(tmp_path: Path):
+    queue, other = tmp_path / "Schlange ü.db", tmp_path / "other.db"
+    kept = Settings(thresholds=Thresholds(dead_letters=5))
+    kept = replace(kept, file_thresholds=with_own(kept.file_thresholds, queue, Thresholds(dead_letters=9)))
+    assert kept.thresholds_of(tmp_path / "x" / ".." / queue.name).dead_letters == 9
+    assert kept.thresholds_of(other).dead_letters == kept.thresholds_of(None).dead_letters == 5
+    assert "Schlange" not in dump(kept), "a forgotten file is not named here either"
+    kept = replace(kept, file_thresholds=with_own(kept.file_thresholds, queue, None))
+    assert kept.thresholds_of(queue).dead_letters == 5
+
+
+def test_thresholds_that_two_windows_set_for_two_files_are_both_kept(tmp_path: Path):
+    one, two = tmp_path / "1.db", tmp_path / "2.db"
+    before = Settings()
+    kept = replace(before, file_thresholds=with_own((), one, Thresholds(dead_letters=2)))
+    now = replace(before, file_thresholds=with_own((), two, Thresholds(dead_letters=3)))
+    found = merged(kept, before, now).file_thresholds
+    assert [own(found, each).dead_letters for each in (one, two)] == [2, 3]
+
+
+@pytest.mark.parametrize("bad", [{"silent_after_s": -1}, {"silent_after_s": "2 min"}, {"x": 1}, []])
+def test_thresholds_that_are_not_allowed_are_refused(bad: object):
+    with pytest.raises(SettingsError, match="thresholds"):
+        parse(json.dumps({"thresholds": bad}))

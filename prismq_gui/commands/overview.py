@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prismq_gui.commands.command import Exit
-from prismq_gui.commands.output import cell, fields_of, json_line, print_table, say, visible_line
+from prismq_gui.commands.command import Exit, UsageError
+from prismq_gui.commands.output import cell, fields_of, json_line, note, print_table, say, visible_line
 from prismq_gui.insight.overview import Figure, Overview, OverviewReader
 from prismq_gui.insight.percentiles import Times, TypeTimes
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.signatures import signature
 from prismq_gui.insight.states import duration_text
+from prismq_gui.insight.threshold_fields import changed
+from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.queue.metrics import Percentiles
+from prismq_gui.settings import SettingsStore, default_folder
 
 _DEADLINE_S = 30.0  # for one statement: only a file without its indexes needs more than milliseconds
 _MOST_TYPES = 50
+_LARGEST_FILE = 65_536  # bytes
 
 
-def show_overview(path: Path, *, as_json: bool) -> int:
+def show_overview(path: Path, thresholds: Thresholds, *, as_json: bool) -> int:
     """Read the overview of a queue once, and print it.
 
     Raises:
@@ -28,14 +34,54 @@ def show_overview(path: Path, *, as_json: bool) -> int:
     """
     with closing(QueueReader(path, deadline_s=_DEADLINE_S)) as reader:
         facts = reader.open()
-        overview = OverviewReader(reader.connection, reader.layout(), signature=signature)
+        overview = OverviewReader(reader.connection, reader.layout(), signature=signature, thresholds=thresholds)
         overview.take_facts(facts)
         found = overview.read_all()
     if as_json:
-        say(json_line({"path": path, **_as_object(found)}))
+        say(json_line({"path": path, **_as_object(found), "thresholds": thresholds.to_dict()}))
     else:
         _print(found)
     return Exit.OK
+
+
+def thresholds_of(path: Path, folder: Path | None, file: Path | None, typed: Sequence[str]) -> Thresholds:
+    """Return the thresholds to judge a queue by: those of a JSON file, else as the window has them; then what is typed.
+
+    Args:
+        path: The queue file, which may have thresholds of its own.
+        folder: Of the window's settings; None: the system's usual one.
+        file: JSON of some thresholds; those left out have their defaults.
+        typed: ``NAME=VALUE`` each.
+
+    Raises:
+        UsageError: A name or a value is wrong, or the file cannot be read.
+    """
+    found = _kept(path, folder) if file is None else _from_file(file)
+    pairs = dict(each.partition("=")[::2] for each in typed)
+    try:
+        return changed(found, pairs)
+    except ValueError as error:
+        raise UsageError(f"--threshold {error}") from None
+
+
+def _kept(path: Path, folder: Path | None) -> Thresholds:
+    loaded = SettingsStore(folder or default_folder()).load(set_aside=False)
+    if loaded.note and folder is not None:
+        note(f"warning: {loaded.note}")
+    return loaded.settings.thresholds_of(path)
+
+
+def _from_file(file: Path) -> Thresholds:
+    try:
+        with file.open("rb") as opened:
+            value = json.loads(opened.read(_LARGEST_FILE).decode("utf-8"))
+        if not isinstance(value, dict):
+            raise UsageError(f"{file} does not hold a JSON object of thresholds")
+        return Thresholds.from_dict(value)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file} holds no thresholds: {error}") from None
 
 
 def _as_object(found: Overview) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from prismq_gui.commands.arguments import add_database, count, database_path, span
-from prismq_gui.commands.command import Command, Exit
+from prismq_gui.commands.arguments import add_database, count, database_path, file_argument, span
+from prismq_gui.commands.command import Command, Exit, UsageError
 from prismq_gui.commands.output import cell, fields_of, json_line, note, print_table, say
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.messages import FileFacts
@@ -46,13 +46,29 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--overview", action="store_true",
         help="the verdict with its reasons, what clears when, and times by type, instead of all figures",
     )  # fmt: skip
+    judged = parser.add_argument_group("with --overview")
+    judged.add_argument(
+        "--threshold", action="append", default=[], metavar="NAME=VALUE",
+        help="judge by this one, such as silent-after=5min, error-rate=20%% or wal=1GiB; may be repeated",
+    )  # fmt: skip
+    judged.add_argument(
+        "--thresholds", type=file_argument, metavar="FILE",
+        help="judge by those in a JSON file, {\"dead_letters\": 5, …}; default: as they are set in the window",
+    )  # fmt: skip
+    judged.add_argument(
+        "--settings", type=file_argument, metavar="DIR", help="take the window's settings from here (its --data-dir)"
+    )
 
 
 def _stats(options: argparse.Namespace) -> int:
     if options.overview:
-        from prismq_gui.commands.overview import show_overview  # noqa: PLC0415 - only when asked for
+        from prismq_gui.commands.overview import show_overview, thresholds_of  # noqa: PLC0415 - only when asked for
 
-        return show_overview(database_path(options), as_json=options.json)
+        path = database_path(options)
+        thresholds = thresholds_of(path, options.settings, options.thresholds, options.threshold)
+        return show_overview(path, thresholds, as_json=options.json)
+    if options.threshold or options.thresholds or options.settings:
+        raise UsageError("--threshold, --thresholds and --settings say how to judge: add --overview")
     path = database_path(options)
     with closing(QueueReader(path)) as reader:
         facts = reader.open()

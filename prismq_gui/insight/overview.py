@@ -126,6 +126,10 @@ class OverviewReader:
         left_out = Part.PAST if self._history is None else Part.FLOWS
         return tuple(part for part in Part if part is not left_out)
 
+    def set_thresholds(self, thresholds: Thresholds) -> None:
+        """Judge by these from now on; what was told by others is not held on to."""
+        self.thresholds, self._state = thresholds, VerdictState()
+
     def take_counts(self, counts: Sequence[StatusCount]) -> None:
         """Take the counts of all statuses as the poll has them; an empty sequence says nothing."""
         if not counts:

@@ -35,7 +35,7 @@ class Thresholds:
     clear_hold_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _LIMITS.items():
+        for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             wanted = int if name in _WHOLE else (int, float)
             if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
@@ -64,7 +64,7 @@ class Thresholds:
 _WHOLE = frozenset({"error_least", "one_cause", "dead_letters", "expired_leases", "backlog_least", "wal_bytes"})
 _DAY_S = 86_400.0
 _MANY = 10**12
-_LIMITS: Mapping[str, tuple[float, float]] = {
+LIMITS: Mapping[str, tuple[float, float]] = {
     "silent_after_s": (1, 30 * _DAY_S), "error_rate": (0.001, 1), "error_least": (1, _MANY), "one_cause": (1, _MANY),
     "oldest_waiting_s": (1, 365 * _DAY_S), "dead_letters": (1, _MANY), "expired_leases": (1, _MANY),
     "backlog_least": (0, _MANY), "wal_bytes": (_MIB, 2**50), "clear_share": (0.1, 1), "clear_hold_s": (0, _DAY_S),

@@ -144,7 +144,7 @@ class OverviewWatch(Worker):
         """Judge by these from now on; what is known is judged anew at once."""
         self._thresholds = thresholds
         if self._overview is not None:
-            self._overview.thresholds = thresholds
+            self._overview.set_thresholds(thresholds)
             self._tell(time.monotonic())
 
     @Slot()

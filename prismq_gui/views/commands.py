@@ -259,6 +259,10 @@ class Commands(QObject):
         """Show the saved views."""
         self._window.saved_views.manage()
 
+    def set_thresholds(self) -> None:
+        """Say from when on something is a problem."""
+        self._window.thresholds.ask()
+
     def refresh(self) -> None:
         """Read everything anew."""
         self._window.session.refresh()

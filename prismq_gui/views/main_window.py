@@ -44,6 +44,7 @@ from prismq_gui.views.start_page import StartPage
 from prismq_gui.views.status_line import StatusLine
 from prismq_gui.views.table_view import BigTableView
 from prismq_gui.views.tasks_page import TasksPage
+from prismq_gui.views.threshold_setting import ThresholdSetting
 from prismq_gui.views.top_bar import TopBar
 from prismq_gui.views.workers_page import WorkersPage
 
@@ -89,6 +90,7 @@ class MainWindow(QMainWindow):
         self.actions_ = ActionSet(self.commands, theme.bind_icon, self)
         self.actions_.fill_menu_bar(self.menuBar())
         self.saved_views = SavedViews(self, theme, self._keep)
+        self.thresholds = ThresholdSetting(self, theme, self._keep)
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
         self.overview_page = OverviewPage(theme, engine, self)
@@ -149,6 +151,7 @@ class MainWindow(QMainWindow):
             page.state_changed.connect(self.update_actions)
         self.overview_page.set_pages(frozenset(self._pages))
         self.overview_page.judged.connect(self._show_badges)
+        self.overview_page.thresholds_requested.connect(self.thresholds.ask)
         self.overview_page.reason_followed.connect(lambda reason: follow(self, reason))
         self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
         self.tasks_page.recovered.connect(lambda: session.tell_recovered(Table.TASKS))

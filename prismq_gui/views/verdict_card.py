@@ -6,7 +6,7 @@ Owns the widgets of the reasons; keeps them while a reason stays, so that the fo
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.health import Severity as Weight
 from prismq_gui.insight.verdict import Code, Page, Reason, Verdict
@@ -71,6 +71,7 @@ class VerdictCard(QFrame):
     """The verdict. GUI thread. ``reason_followed`` carries the Reason whose button was pressed."""
 
     reason_followed = Signal(object)
+    thresholds_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,10 +83,17 @@ class VerdictCard(QFrame):
         self._icon = QLabel(self)
         self.sentence = label("", "title", self, wrap=True)
         self.unknown = label("", "muted", self, wrap=True)
+        self.thresholds_button = QToolButton(self)
+        self.thresholds_button.setText("Set t&hresholds…")
+        self.thresholds_button.setToolTip("Say from when on something is a problem")
+        self.thresholds_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        set_role(self.thresholds_button, "chip")
+        self.thresholds_button.clicked.connect(self.thresholds_requested)
         head = QHBoxLayout()
         head.setSpacing(theme.space(2))
         head.addWidget(self._icon)
         head.addWidget(self.sentence, 1)
+        head.addWidget(self.thresholds_button)
         self._layout = QVBoxLayout(self)
         margin = theme.space(3)
         self._layout.setContentsMargins(margin, margin, margin, margin)
@@ -134,6 +142,7 @@ class VerdictCard(QFrame):
         for line in self.lines():
             QWidget.setTabOrder(before, line.button)
             before = line.button
+        QWidget.setTabOrder(before, self.thresholds_button)
 
     def _make_line(self, code: Code) -> _ReasonLine:
         line = self._lines[code] = _ReasonLine(self._theme, self)

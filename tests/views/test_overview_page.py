@@ -83,6 +83,8 @@ def test_reasons_are_reached_and_followed_by_keys_alone(page, qtbot):
     page.focusNextChild()
     assert page.focusWidget() is page.verdict.lines()[1].button
     page.focusNextChild()
+    assert page.focusWidget() is page.verdict.thresholds_button
+    page.focusNextChild()
     assert page.focusWidget() is page.span_buttons[Span.TEN_MINUTES]
 
 
