@@ -40,12 +40,14 @@ def first_ones(db: QueueDatabase, tools: ClaimTools, find: str, parameters: dict
     Raises:
         QueueBusyError: Another program held the file for over 5 s.
     """
-    columns = _at_once(db, tools, partial(_take_first, tools, find, parameters))
-    if not columns:
-        return []
     worker, now, until = parameters["worker"], parameters["now"], parameters["lease_until"]
-    tasks = list(map(_new, zip(*columns, repeat(worker), repeat(now), repeat(until))))
-    return _without_used_up(db, all_kept_apart(db, tools, tasks, columns[0]), columns)
+    with db.lock:
+        columns = _at_once(db, tools, partial(_take_first, tools, find, parameters))
+        if not columns:
+            return []
+        tasks = list(map(_new, zip(*columns, repeat(worker), repeat(now), repeat(until))))
+        tasks = all_kept_apart(db, tools, tasks, columns[0])
+    return _without_used_up(db, tasks, columns)
 
 
 def next_ones(db: QueueDatabase, tools: ClaimTools, find: str, parameters: dict[str, Any]) -> list[ClaimedTask]:
@@ -54,11 +56,12 @@ def next_ones(db: QueueDatabase, tools: ClaimTools, find: str, parameters: dict[
     Raises:
         QueueBusyError: Another program held the file for over 5 s.
     """
-    rows = _at_once(db, tools, partial(_take_next, tools, find, parameters))
-    if not rows:
-        return []
-    columns = list(zip(*rows, strict=True))
-    tasks = all_kept_apart(db, tools, [task_of(row, parameters) for row in rows], columns[0])
+    with db.lock:
+        rows = _at_once(db, tools, partial(_take_next, tools, find, parameters))
+        if not rows:
+            return []
+        columns = list(zip(*rows, strict=True))
+        tasks = all_kept_apart(db, tools, [task_of(row, parameters) for row in rows], columns[0])
     return _without_used_up(db, tasks, columns)
 
 

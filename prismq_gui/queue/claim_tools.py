@@ -25,8 +25,11 @@ class ClaimTools:
         """How many tasks that don't suit the running statement may still look at; below 0 where it gave up."""
         self.second = ""
         """The last second in which a task was claimed."""
-        self.claimed: dict[int, int] = {}
-        """How often each task was claimed in that second again."""
+        self.claimed: set[int] = set()
+        """The tasks claimed in that second."""
+        self.ahead: dict[int, str] = {}
+        """The times of claims that lie at or after that second though they were made before: put ahead, or the clock
+        was set back."""
         self._random = random.Random()  # noqa: S311 (a lottery of tasks, not a secret)
         matching.register(connection)
         connection.create_function(claim_sql.OVER, 0, self._count)

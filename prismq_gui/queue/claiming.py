@@ -148,14 +148,11 @@ class Claimer:
     def _claim_along(self, wish: Wish, parameters: dict[str, Any]) -> ClaimedTask | None:
         """Claim within an open transaction, whose earlier writes are to stay whatever this meets."""
         try:
-            row = None
+            task = None
             if self._usual is not None:
-                rows, _over = self._run(self._usual, parameters)
-                row = rows[0] if rows else None
-                self._was_usual(found=row is not None)
-            if row is None:
-                row, _over, _mark = self._in_line(wish, wish.shape, parameters)
-            return None if row is None else self._claimed(row, parameters)
+                task, _over = self._run(self._usual, parameters)
+                self._was_usual(found=task is not None)
+            return task or self._in_line(wish, wish.shape, parameters)[0]
         except QueueDatabaseError:
             connection = self._db.open_connection
             if connection is None or not connection.in_transaction:
@@ -224,22 +221,17 @@ class Claimer:
                 with db.lock:
                     tools.left = claim_walk.MOST_UNSUITABLE
                     rows = db.write(usual, parameters)
-                self._was_usual(found=bool(rows))
-                if rows:
-                    return self._claimed(rows[0], parameters)
-            row = self._next(wish, parameters)
+                    self._was_usual(found=bool(rows))
+                    if rows:
+                        return kept_apart(db, tools, task_of(rows[0], parameters))
+            return self._next(wish, parameters)
         except QueueDatabaseError as error:
             if self._careful or "malformed JSON" not in str(error):
                 raise
             self._careful = True
             self._usual = None
             self._wish = wish = with_shape(wish, replace(wish.shape, careful=True))
-            row = self._next(wish, parameters)
-        return None if row is None else self._claimed(row, parameters)
-
-    def _claimed(self, row: sqlite3.Row, parameters: dict[str, Any]) -> ClaimedTask:
-        assert self._tools is not None
-        return kept_apart(self._db, self._tools, task_of(row, parameters))
+            return self._next(wish, parameters)
 
     def _wished(
         self, worker_id: str, capabilities: Mapping[str, Any] | None, lease_seconds: float, types: Sequence[str]
@@ -282,7 +274,7 @@ class Claimer:
         parameters["lease_until"] = text_after(second * 1_000_000 + rest_us + wish.lease_us)
         return parameters
 
-    def _next(self, wish: Wish, parameters: dict[str, Any]) -> sqlite3.Row | None:
+    def _next(self, wish: Wish, parameters: dict[str, Any]) -> ClaimedTask | None:
         shape = wish.shape
         self._usual = None
         if self._abroad:
@@ -290,41 +282,41 @@ class Claimer:
             parameters |= claim_sql.bounds(parameters["moment"], exact_text(now_utc() + LOOK_AHEAD))
         if self.strategy is Strategy.WEIGHTED_RANDOM:
             return self._drawn(shape, parameters)
-        row, over, mark = self._in_line(wish, shape, parameters)
-        if row is not None or not over:
-            return row
+        task, over, mark = self._in_line(wish, shape, parameters)
+        if task is not None or not over:
+            return task
         return self._past_unsuitable(wish, shape, parameters, mark)
 
     def _in_line(
         self, wish: Wish, shape: Shape, parameters: dict[str, Any]
-    ) -> tuple[sqlite3.Row | None, bool, claim_walk.Mark | None]:
-        """Claim by one statement or two; return the row, whether it gave up, and the mark it began at."""
+    ) -> tuple[ClaimedTask | None, bool, claim_walk.Mark | None]:
+        """Claim by one statement or two; return the task, whether it gave up, and the mark it began at."""
         mark = None if self._memory.is_empty else self._memory.recall(wish)
         if mark is None and self.strategy is Strategy.PRIORITY and not self._abroad:
             if self._without_short_cut > 0:
                 self._without_short_cut -= 1
             else:
-                rows, over = self._run(wish.short_cut, parameters)
-                if rows:
+                task, over = self._run(wish.short_cut, parameters)
+                if task is not None:
                     self._usual = wish.short_cut
-                    return rows[0], False, None
+                    return task, False, None
                 self._without_short_cut = _SHORT_CUT_REST
                 if over:
                     return None, True, None
             if wish.plain is not None:
-                rows, over = self._run(wish.plain, parameters)
-                if rows:
+                task, over = self._run(wish.plain, parameters)
+                if task is not None:
                     self._usual = wish.plain
-                if rows or over:
-                    return rows[0] if rows else None, over, None
+                if task is not None or over:
+                    return task, over, None
         if mark is not None:
             parameters |= mark.parameters()
         if shape is not wish.shape:  # of times abroad
             sql = claim_sql.claim(replace(shape, remembers=mark is not None))
         else:
             sql = wish.general if mark is None else wish.remembering
-        rows, over = self._run(sql, parameters)
-        return rows[0] if rows else None, over, mark
+        task, over = self._run(sql, parameters)
+        return task, over, mark
 
     def _was_usual(self, *, found: bool) -> None:
         """Go on with the usual statement, but try the short cut again after some time."""
@@ -337,7 +329,7 @@ class Claimer:
 
     def _past_unsuitable(
         self, wish: Wish, shape: Shape, parameters: dict[str, Any], mark: claim_walk.Mark | None
-    ) -> sqlite3.Row | None:
+    ) -> ClaimedTask | None:
         """Claim where many tasks in front don't suit: find the next one without a lock, then take it."""
         for _ in range(_TRIES):
             ids = claim_walk.of_types(self._ask, shape, parameters, _CANDIDATES)
@@ -345,18 +337,17 @@ class Claimer:
                 break
             if ids == "[]":
                 return None
-            rows, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": ids})
-            if rows:
-                return rows[0]
+            task, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": ids})
+            if task is not None:
+                return task
         if shape.strategy is Strategy.LIFO:
             return self._found_then_taken(shape, parameters)
         mark = claim_walk.walk(self._ask, shape, parameters, mark)
         self._memory.keep(wish, mark)
         sql = claim_sql.claim(replace(shape, remembers=True))
-        rows, _over = self._run(sql, parameters | mark.parameters(), _NO_LIMIT)
-        return rows[0] if rows else None
+        return self._run(sql, parameters | mark.parameters(), _NO_LIMIT)[0]
 
-    def _found_then_taken(self, shape: Shape, parameters: dict[str, Any]) -> sqlite3.Row | None:
+    def _found_then_taken(self, shape: Shape, parameters: dict[str, Any]) -> ClaimedTask | None:
         for _ in range(_TRIES):
             with self._db.lock:
                 self._prepared().begin(_NO_LIMIT)
@@ -364,13 +355,12 @@ class Claimer:
             if not found:
                 return None
             ids = json.dumps([found[0]["id"]])
-            rows, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": ids})
-            if rows:
-                return rows[0]
-        rows, _over = self._run(claim_sql.claim(shape), parameters, _NO_LIMIT)
-        return rows[0] if rows else None
+            task, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": ids})
+            if task is not None:
+                return task
+        return self._run(claim_sql.claim(shape), parameters, _NO_LIMIT)[0]
 
-    def _drawn(self, shape: Shape, parameters: dict[str, Any]) -> sqlite3.Row | None:
+    def _drawn(self, shape: Shape, parameters: dict[str, Any]) -> ClaimedTask | None:
         lottery = Lottery(self._ask, shape, parameters, self._random)
         for _ in range(_TRIES):
             with self._db.lock:
@@ -378,15 +368,15 @@ class Claimer:
                 ids = lottery.draw()
             if not ids:
                 return None
-            rows, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": json.dumps(ids)})
-            if rows:
-                return rows[0]
+            task, _over = self._run(claim_sql.take_one_of(shape), parameters | {"ids": json.dumps(ids)})
+            if task is not None:
+                return task
         return None
 
     def _run(
         self, sql: str, parameters: dict[str, Any], limit: int = claim_walk.MOST_UNSUITABLE
-    ) -> tuple[list[sqlite3.Row], bool]:
-        """Run a claim; return its rows, and whether it gave up at a task that doesn't suit."""
+    ) -> tuple[ClaimedTask | None, bool]:
+        """Run a claim; return its task, and whether it gave up at one that doesn't suit."""
         db = self._db
         with db.lock:
             tools = self._tools
@@ -394,7 +384,9 @@ class Claimer:
                 tools = self._prepared()
             tools.left = limit
             rows = db.write(sql, parameters)
-            return rows, tools.left < 0
+            over = tools.left < 0
+            # With the lock still held: no thread that had the task in this second may settle it by the fence it had.
+            return kept_apart(db, tools, task_of(rows[0], parameters)) if rows else None, over
 
     def _ask(self, sql: str, parameters: dict[str, Any]) -> list[sqlite3.Row]:
         self._prepared()

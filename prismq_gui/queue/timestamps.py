@@ -18,9 +18,12 @@ _FORM = re.compile(
 )
 
 
+_EPOCH = datetime(1970, 1, 1)
+
+
 def now_utc() -> datetime:
-    """Return the time now as naive UTC."""
-    return datetime.now(timezone.utc).replace(tzinfo=None)
+    """Return the time now as naive UTC, of the same clock as :func:`now_us`."""
+    return _EPOCH + timedelta(microseconds=now_us())
 
 
 def utc_text(moment: datetime) -> str:
