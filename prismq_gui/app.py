@@ -140,12 +140,17 @@ def start_demo() -> None:
 
 def start_window(path: Path, data_dir: Path | None, task_id: int | None = None) -> None:
     """Open a file in a window of its own, a program of its own too: neither can take the other down."""
+    QProcess.startDetached(sys.executable, window_arguments(path, data_dir, task_id))
+
+
+def window_arguments(path: Path, data_dir: Path | None, task_id: int | None = None) -> list[str]:
+    """Return what the program is started with to show a file, and a task of it."""
     arguments = [] if getattr(sys, "frozen", False) else ["-m", "prismq_gui"]
     if data_dir is not None:
         arguments += ["--data-dir", str(data_dir.absolute())]
     if task_id is not None:
         arguments += [f"--task={task_id}"]
-    QProcess.startDetached(sys.executable, [*arguments, "--", str(path.absolute())])
+    return [*arguments, "--", str(path.absolute())]
 
 
 @contextmanager

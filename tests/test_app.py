@@ -14,11 +14,13 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from prismq_gui.app import capture, run_window
+from prismq_gui.app import capture, run_window, window_arguments
 from prismq_gui.crash_log import FILE_NAME, crashes_told, logging_to
 from prismq_gui.garbage import collected_here
+from prismq_gui.settings import SettingsStore
 from prismq_gui.views.main_window import MainWindow
 from tests.helpers.files import make_foreign_queue
+from tests.helpers.processes import python_environment
 
 
 def close_when_shown(window: MainWindow) -> None:
@@ -136,6 +138,57 @@ def test_a_picture_of_the_window_is_written(qapp: QApplication, sample_db: Path,
 
     assert run_window(sample_db, data_dir=tmp_path / "data", on_shown=watch) == 0
     assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_window_is_started_on_one_task(qapp: QApplication, sample_db: Path, tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def watch(window: MainWindow) -> None:
+        def look(id: object) -> None:
+            seen.append(id)
+            window.close()
+
+        window.tasks_page.table.current_id_changed.connect(look)
+        QTimer.singleShot(20_000, window, lambda: QApplication.exit(7))
+
+    assert run_window(sample_db, data_dir=tmp_path / "data", task_id=17, on_shown=watch) == 0
+    assert seen[0] == 17
+
+
+def test_two_files_are_shown_side_by_side_in_two_windows(qapp: QApplication, sample_db: Path, tmp_path: Path) -> None:
+    other = make_foreign_queue(tmp_path / "mein Ordner ü" / "older - Copy.db", 5)
+    data = tmp_path / "data"
+    titles: list[str] = []
+    beside: list[subprocess.Popen[bytes]] = []
+
+    def is_there() -> bool:
+        kept = SettingsStore(data).load().settings.recent_files
+        return str(other) in kept and str(sample_db) in kept
+
+    def watch(window: MainWindow) -> None:
+        def start() -> None:
+            command = [sys.executable, *window_arguments(other, data, 3)]
+            beside.append(subprocess.Popen(command, env=python_environment(), stderr=subprocess.DEVNULL))
+            timer.start(50)
+
+        def look() -> None:
+            if is_there():
+                titles.append(window.windowTitle())
+                window.close()
+
+        timer = QTimer(window)
+        timer.timeout.connect(look)
+        window.first_rows_shown.connect(start)
+        QTimer.singleShot(30_000, window, lambda: QApplication.exit(7))
+
+    try:
+        assert run_window(sample_db, data_dir=data, on_shown=watch) == 0
+        assert titles == ["queue.db – PrismQ"]
+        assert beside[0].poll() is None  # the other window is not taken down with this one
+    finally:
+        for process in beside:
+            process.kill()
+            process.wait()
 
 
 def test_J10_the_log_holds_frames_and_no_message_of_an_exception(
