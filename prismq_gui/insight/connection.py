@@ -229,8 +229,8 @@ class ReadConnection:
         self._timed_out = True
         return 1
 
-    def rows(self, sql: str, params: Params = (), *, doing: str = "read") -> list[Row]:
-        """Run one reading statement and return all its rows.
+    def rows(self, sql: str, params: Params = (), *, doing: str = "read", within_s: float | None = None) -> list[Row]:
+        """Run one reading statement and return all its rows; ``within_s`` is a deadline of its own.
 
         Raises:
             ProblemError: With what SQLite said, translated; TOO_SLOW past the deadline,
@@ -242,7 +242,7 @@ class ReadConnection:
         try:
             with self._breath.turn(self._is_changing):
                 self._timed_out = False
-                self._deadline = time.monotonic() + self._deadline_s
+                self._deadline = time.monotonic() + (self._deadline_s if within_s is None else within_s)
                 return _fetched(connection, sql, params)
         except READ_ERRORS as error:
             # `from None`: SQLite and Python quote cell content in some messages.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prismq_gui.insight.filters import Condition
+from prismq_gui.insight.language_cost import cheapest_first
 from prismq_gui.insight.language_fields import KEYS, SIGNATURE, TEXT_COLUMNS, Field, Kind, Table, field_named
 from prismq_gui.insight.language_json import JsonValue
 from prismq_gui.insight.language_match import (
@@ -23,6 +24,7 @@ from prismq_gui.insight.language_match import (
     variants,
 )
 from prismq_gui.insight.language_nodes import And, Compare, Exists, Node, Not, Op, Or, Query, Ref, Text
+from prismq_gui.insight.language_times import moments_of
 from prismq_gui.insight.language_values import (
     Clock,
     Interval,
@@ -49,6 +51,7 @@ _LIKE_SPECIAL: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 _JSON_COLUMNS: Final = frozenset({"payload", "compatibility", "details"})
 _COMPARING: Final = {Op.LESS: "<", Op.AT_MOST: "<=", Op.MORE: ">", Op.AT_LEAST: ">="}
 _NEVER: Final = Condition("0")
+_TWO_DAYS_US: Final = 2 * 86_400 * 1_000_000
 
 
 def query_condition(
@@ -135,7 +138,8 @@ class _Compiler:
 
     def node(self, node: Node) -> Condition:
         if isinstance(node, (And, Or)):
-            return all_of([self.node(part) for part in node.parts], "AND" if isinstance(node, And) else "OR")
+            parts = cheapest_first(node.parts, self.table)
+            return all_of([self.node(part) for part in parts], "AND" if isinstance(node, And) else "OR")
         if isinstance(node, Not):
             part = self.node(node.part)
             return Condition(f"(NOT {part.sql})", part.params)
@@ -216,12 +220,8 @@ class _Compiler:
             return _between(self._span(found.name), wanted, lambda us: us)
         if not self._has(found.column):
             return _NEVER
-        if found.kind is Kind.SPAN:  # an age: what is older was created earlier
-            now = micros(self.clock.now)
-            low = None if wanted.high is None else now - wanted.high + 1
-            high = None if wanted.low is None else now - wanted.low + 1
-            wanted = Interval(low, high)
-        return _between(sql_normalised(found.column), wanted, bound_text)
+        wanted = moments_of(found, wanted, self.clock)
+        return all_of([*_days(found.column, wanted), _between(sql_normalised(found.column), wanted, bound_text)])
 
     def _micros(self, column: str) -> str:
         """Return a time in microseconds since 1970, NULL where it cannot be read."""
@@ -287,6 +287,19 @@ class _Compiler:
 
 def _true(condition: Condition) -> Condition:
     return Condition(f"(({condition.sql}) IS TRUE)", condition.params)
+
+
+def _days(column: str, wanted: Interval) -> list[Condition]:
+    """Return a sieve for a time: its date as it is written, in whatever zone, is within two days of the wanted ones.
+
+    To read a time in any written form takes longer than to go to its row; what is far off needs no reading.
+    """
+    parts = []
+    if wanted.low is not None and (day := bound_text(wanted.low - _TWO_DAYS_US)[:10]):
+        parts.append(Condition(f"({column} >= ?)", (day,)))
+    if wanted.high is not None and len(day := bound_text(wanted.high + _TWO_DAYS_US)) >= 10:
+        parts.append(Condition(f"({column} < ?)", (day[:10],)))
+    return parts
 
 
 def _size(column: str) -> str:

@@ -144,12 +144,15 @@ class TaskDetail:
 class IdChunk:
     """A step of a scan. ``ids`` are the next ids in final order (may be empty while sorting).
 
-    ``progress`` runs from 0 to 1; ``done`` marks the last chunk.
+    ``progress`` runs from 0 to 1; ``done`` marks the last chunk. ``above``: these ids come before all told so far.
+    ``leading`` are the first ids of a sort as far as it has read: not final, and part of no ``ids`` yet.
     """
 
     ids: IdSpan = field(default_factory=lambda: array("q"))
     progress: float = 0.0
     done: bool = False
+    above: bool = False
+    leading: IdSpan | None = None
 
 
 def as_ids(values: Sequence[int]) -> IdSpan:

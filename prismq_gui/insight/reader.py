@@ -266,9 +266,16 @@ class QueueReader:
 
         return payload_values(self._connection, self._known(), columns, ids)
 
-    def scan_tasks(self, filter: TaskFilter, order: TaskOrder) -> Iterator[IdChunk]:
-        """Yield the ids of the matching tasks in order; the last chunk is done."""
-        return TaskScan(self._connection, self._known(), filter, order, self._known_aliases(filter)).chunks()
+    def scan_tasks(self, filter: TaskFilter, order: TaskOrder, *, soon: bool = False) -> Iterator[IdChunk]:
+        """Yield the ids of the matching tasks in order; the last chunk is done.
+
+        Args:
+            filter: Which tasks.
+            order: In which order.
+            soon: Somebody waits for the first: chunks may be ``above``, and a sort tells what is ``leading``.
+        """
+        aliases = self._known_aliases(filter)
+        return TaskScan(self._connection, self._known(), filter, order, aliases, soon=soon).chunks()
 
     def scan_logs(self, filter: LogFilter, *, again: bool = False) -> Iterator[IdChunk]:
         """Yield the ids of the matching log lines, ascending; the last chunk is done.

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prismq_gui.insight.connection import ReadConnection, Row
-from prismq_gui.insight.everything import MAX_PAIRS_A_COUNT, all_tasks
+from prismq_gui.insight.everything import MAX_PAIRS_A_COUNT, all_tasks, is_dense
 from prismq_gui.insight.filters import Condition, TaskColumn, TaskFilter, TaskOrder, checked_text, resolved, where
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, IdChunk, IdSpan
@@ -32,6 +32,7 @@ from prismq_gui.insight.walking import (
     Bounds,
     Pace,
     Walk,
+    after,
     as_span,
     is_about_size,
     padded,
@@ -43,15 +44,18 @@ if TYPE_CHECKING:
     from prismq_gui.insight.language_choice import Choice
 
 Step = tuple[IdSpan, float]
-_READING_SHARE = 0.8  # of a sorted scan's progress; the rest is sorting and handing out
+_READING_SHARE = 0.9  # of a sorted scan's progress; the rest is handing out
+LEADING = 500  # rows of a sort that are told while it goes on: more than a screen of them
 
 
 class TaskScan:
     """One scan; made and iterated in the reader's thread."""
 
     def __init__(
-        self, connection: ReadConnection, layout: Layout, wanted: TaskFilter, order: TaskOrder, aliases: Aliases
-    ) -> None:
+        self, connection: ReadConnection, layout: Layout, wanted: TaskFilter, order: TaskOrder, aliases: Aliases,
+        *, soon: bool = False,
+    ) -> None:  # fmt: skip
+        self._soon = soon
         self._connection = connection
         self._layout = layout
         self._filter = replace(wanted, text=checked_text(wanted.text))
@@ -94,12 +98,14 @@ class TaskScan:
         if bounds is None:
             yield IdChunk(progress=1.0, done=True)
             return
-        for ids, progress in self._steps(bounds):
-            yield IdChunk(ids, min(progress, 1.0))
+        for step in self._steps(bounds):
+            yield step if isinstance(step, IdChunk) else IdChunk(step[0], min(step[1], 1.0))
         yield IdChunk(progress=1.0, done=True)
 
-    def _steps(self, bounds: Bounds) -> Iterator[Step]:
+    def _steps(self, bounds: Bounds) -> Iterator[Step | IdChunk]:
         column = self._order.column
+        if self._order.payload is not None:
+            return self._sorted(bounds, self._pairs(TaskColumn.ID), TaskColumn.ID)
         if column.value not in self._columns:  # all NULL: a tie everywhere
             column = TaskColumn.ID
         pairs = self._pairs(column)
@@ -131,20 +137,51 @@ class TaskScan:
         self._is_checked = self._is_checked or is_checked
         return chosen
 
-    def _candidates(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[tuple[list[int], float]] | None:
-        """Return the tasks that an index gives, in order of id; None where the table is walked."""
+    def _candidates(
+        self, bounds: Bounds, pairs: list[Pair] | None, *, are_read: bool
+    ) -> Iterator[tuple[list[int], float]] | None:
+        """Return the tasks that an index gives, in order of id; None where the table is walked.
+
+        Args:
+            bounds: The ids that can match.
+            pairs: Of type and status, None where the index is no way.
+            are_read: Whether each has to be read anyhow: then many of them are found sooner by a walk.
+        """
         descending = self._order.descending
         listed = None if self._choice is None else self._choice.listed(bounds, descending=descending)
         if listed is None:
-            return None if pairs is None else self._merged(pairs, bounds)
+            if pairs is None or (are_read and is_dense(self._connection, pairs, bounds)):
+                return None
+            return self._merged(pairs, bounds)
         self._is_checked, self._rest = True, (self._condition, self._narrow)
         return iter([(listed, 1.0)])
 
-    def _by_id(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[Step]:
-        candidates = self._candidates(bounds, pairs)
+    def _by_id(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[Step | IdChunk]:
+        candidates = self._candidates(bounds, pairs, are_read=self._is_checked)
         if candidates is not None:
             return self._matching(candidates)
-        return self._everything(bounds) if self._filter.is_empty else self._walked(bounds)
+        if self._filter.is_empty:
+            return self._everything(bounds)
+        passed = self._passed_over(bounds) if self._soon else None
+        return self._walked(bounds) if passed is None else self._walked_twice(bounds, passed)
+
+    def _passed_over(self, bounds: Bounds) -> Bounds | None:
+        """Return the ids at the beginning that hardly match, None where there are none worth to be passed over."""
+        if self._filter.query is None:
+            return None
+        from prismq_gui.insight.language_times import far_from  # noqa: PLC0415 - only where there is a query
+
+        return far_from(self._connection, self._filter.query, self._columns, bounds, descending=self._order.descending)
+
+    def _walked_twice(self, bounds: Bounds, passed: Bounds) -> Iterator[IdChunk]:
+        """Walk over what is likely to match, then backwards over what was passed over: ids are no proof of times."""
+        rest = after(bounds, passed, descending=self._order.descending)
+        assert rest is not None
+        share = (rest.high - rest.low + 1) / (bounds.high - bounds.low + 1)
+        for ids, progress in self._walked(rest):
+            yield IdChunk(ids, progress * share)
+        for ids, progress in self._walked(passed, descending=not self._order.descending):
+            yield IdChunk(ids[::-1], share + (1.0 - share) * progress, above=True)
 
     def _everything(self, bounds: Bounds) -> Iterator[Step]:
         descending = self._order.descending
@@ -156,8 +193,10 @@ class TaskScan:
     def _merged(self, pairs: list[Pair], bounds: Bounds) -> Iterator[tuple[list[int], float]]:
         return merged(self._connection, pairs, bounds, descending=self._order.descending, pace=self._pace)
 
-    def _walked(self, bounds: Bounds) -> Iterator[Step]:
-        walk = Walk("task_queue", "id", bounds, self._order.descending, self._condition, self._narrow)
+    def _walked(self, bounds: Bounds, *, descending: bool | None = None) -> Iterator[Step]:
+        if descending is None:
+            descending = self._order.descending
+        walk = Walk("task_queue", "id", bounds, descending, self._condition, self._narrow)
         for rows, progress in walk.steps(self._connection, self._pace):
             yield as_span([row[0] for row in rows if isinstance(row[0], int)]), progress
 
@@ -203,28 +242,44 @@ class TaskScan:
             rows = self._connection.rows(sql.format("?", narrow.sql), (ids[0], *narrow.params), doing="search the file")
         return {row[0] for row in rows}
 
-    def _sorted(self, bounds: Bounds, pairs: list[Pair] | None, column: TaskColumn) -> Iterator[Step]:
-        """Read (id, key) of what matches, sort it aside, and hand it out."""
+    def _sorted(self, bounds: Bounds, pairs: list[Pair] | None, column: TaskColumn) -> Iterator[IdChunk]:
+        """Read (id, key) of what matches, put it in order aside, and hand it out."""
         try:
-            with closing(Sorter()) as sorter, self._connection.also_interrupt(sorter.interrupt):
+            with (
+                closing(Sorter(descending=self._order.descending)) as sorter,
+                self._connection.also_interrupt(sorter.interrupt),
+            ):
+                total = handed = 0
                 for rows, progress in self._keys(bounds, pairs, column):
                     sorter.add([(key, row_id) for row_id, key in rows if isinstance(row_id, int)])
-                    yield range(0), progress * _READING_SHARE
-                for ids in sorter.ids(descending=self._order.descending):
-                    yield as_sorted_span(ids), _READING_SHARE
+                    total += len(rows)
+                    leading = sorter.first(LEADING) if self._soon else None
+                    yield IdChunk(range(0), min(progress, 1.0) * _READING_SHARE, leading=leading)
+                for ids in sorter.ids():
+                    handed += len(ids)
+                    progress = min(1.0, handed / total) if total else 1.0
+                    yield IdChunk(as_sorted_span(ids), _READING_SHARE + (1.0 - _READING_SHARE) * progress)
         except READ_ERRORS as error:
             raise ProblemError(translate(error, self._connection.path, doing="sort the tasks")) from None
 
     def _keys(self, bounds: Bounds, pairs: list[Pair] | None, column: TaskColumn) -> Iterator[tuple[list[Row], float]]:
-        candidates = self._candidates(bounds, pairs)
+        candidates = self._candidates(bounds, pairs, are_read=True)
         steps = self._walked_keys(bounds, column) if candidates is None else self._looked_up_keys(candidates, column)
         for rows, progress in steps:
             times = column in TIME_COLUMNS
             yield [(row_id, time_key(key)) for row_id, key in rows] if times else rows, progress
 
+    def _key_sql(self, column: TaskColumn) -> str:
+        if self._order.payload is None:
+            return key_sql(column)
+        from prismq_gui.insight.payload_columns import payload_key_sql  # noqa: PLC0415 - only where there is one
+
+        return payload_key_sql(self._order.payload, self._columns)
+
     def _walked_keys(self, bounds: Bounds, column: TaskColumn) -> Iterator[tuple[list[Row], float]]:
-        extra = f", {key_sql(column)}"
-        walk = Walk("task_queue", "id", bounds, False, self._condition, self._narrow, extra)
+        extra = f", {self._key_sql(column)}"
+        # In the direction of the sort: newer tasks mostly have later times, so what is first is found at once.
+        walk = Walk("task_queue", "id", bounds, self._order.descending, self._condition, self._narrow, extra)
         return walk.steps(self._connection, self._pace)
 
     def _looked_up_keys(
@@ -233,7 +288,7 @@ class TaskScan:
         for ids, progress in self._matching(candidates):
             for at in range(0, len(ids), 512):
                 params, marks = padded(ids[at : at + 512])
-                sql = f"SELECT id, {key_sql(column)} FROM task_queue WHERE id IN ({marks})"
+                sql = f"SELECT id, {self._key_sql(column)} FROM task_queue WHERE id IN ({marks})"
                 yield self._connection.rows(sql, params, doing="read the tasks"), progress
 
 

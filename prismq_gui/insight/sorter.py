@@ -7,6 +7,7 @@ touch a queue file.
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator
 
 from prismq_gui.insight.messages import Cell
@@ -15,36 +16,53 @@ _CACHE_KIB = 16_000
 
 
 class Sorter:
-    """Collects (key, id) pairs and gives the ids back in order; used in one thread, closed after use.
+    """Collects (key, id) pairs and gives the ids back in order, at any time; used in one thread, closed after use.
 
     Keys sort as SQLite sorts: NULL, numbers, text by code point, blobs. Ties are broken by id in
-    the same direction.
+    the same direction. The pairs are put in their places as they come: to sort a million at the end is one
+    statement of half a second, while what is read in the order of ids costs a tree little more (1.5 against 1.3 s a
+    million in all, 3 where keys have nothing to do with ids).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, descending: bool) -> None:
         # The empty name makes a temporary file of SQLite's own, deleted on close.
         self._connection = sqlite3.connect("", isolation_level=None)
         for pragma in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
             self._connection.execute(f"PRAGMA {pragma}").close()
-        self._connection.execute("CREATE TABLE keys (key, id INTEGER)").close()
+        # In the direction in which they come. A tree's key is never NULL: NULL is one rank before all others.
+        self._order = ", ".join(f"{name} {'DESC' if descending else 'ASC'}" for name in ("is_known", "key", "id"))
+        self._connection.execute(
+            f"CREATE TABLE keys (is_known, key, id INTEGER, PRIMARY KEY ({self._order})) WITHOUT ROWID"
+        ).close()
         self._connection.execute("BEGIN").close()
 
     def add(self, pairs: Iterable[tuple[Cell, int]]) -> None:
         """Take more pairs."""
-        self._connection.executemany("INSERT INTO keys VALUES (?, ?)", pairs).close()
+        sql = "INSERT OR IGNORE INTO keys VALUES (?1 IS NOT NULL, coalesce(?1, 0), ?2)"
+        self._connection.executemany(sql, pairs).close()
 
-    def ids(self, *, descending: bool, batch: int = 8_192) -> Iterator[list[int]]:
+    def first(self, count: int) -> array[int]:
+        """Return the first ids of those taken so far."""
+        cursor = self._connection.execute(f"{self._select()} LIMIT ?", (count,))
+        try:
+            return array("q", [row[0] for row in cursor.fetchall()])
+        finally:
+            cursor.close()
+
+    def ids(self, *, batch: int = 8_192) -> Iterator[list[int]]:
         """Yield the ids in order, in batches."""
-        direction = "DESC" if descending else "ASC"
-        cursor = self._connection.execute(f"SELECT id FROM keys ORDER BY key {direction}, id {direction}")
+        cursor = self._connection.execute(self._select())
         try:
             while rows := cursor.fetchmany(batch):
                 yield [row[0] for row in rows]
         finally:
             cursor.close()
 
+    def _select(self) -> str:
+        return f"SELECT id FROM keys ORDER BY {self._order}"
+
     def interrupt(self) -> None:
-        """End a running sort; callable from any thread."""
+        """End a running statement; callable from any thread."""
         self._connection.interrupt()
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from prismq_gui.insight.filters import Condition
 from prismq_gui.insight.messages import Cell, IdSpan
 from prismq_gui.insight.problems import ProblemError, ProblemKind
 
+LIMIT_S = 0.05  # where a stretch takes longer (it was much denser than the one before), a shorter one is read
+_LEAST_LIMITED = 64  # keys: so few must be read however long they take
 TARGET_S = 0.025  # half of the 50 ms a statement may take, so that one slow chunk still keeps it
 MAX_CHUNK = 32_768  # rows; more in one fetch would hold Python's lock too long for a smooth window
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
@@ -79,7 +81,11 @@ def read_bounds(connection: ReadConnection, table: str, key: str) -> Bounds | No
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A walk over a table's rows by key. ``extra`` are further expressions to read of matching rows."""
+    """A walk over a table's rows by key. ``extra`` are further expressions to read of matching rows.
+
+    A statement is about a stretch of keys and returns what matches in it alone: to hand each row over to be told
+    whether it matches would double what the walk costs, and take Python's lock once a row.
+    """
 
     table: str
     key: str
@@ -90,42 +96,74 @@ class Walk:
     extra: str = ""
 
     def steps(self, connection: ReadConnection, pace: Pace) -> Iterator[tuple[list[Row], float]]:
-        """Yield the matching rows of each chunk, (key, extra…), and the progress from 0 to 1."""
-        position: int | None = self.bounds.high if self.descending else self.bounds.low
-        while position is not None:
-            rows, position = self._step(connection, pace, position)
-            yield rows, 1.0 if position is None else self._progress(position)
+        """Yield the matching rows of each stretch, (key, extra…), and the progress from 0 to 1."""
+        widths = Pace(pace.size, MAX_INT)
+        rest = next_row(connection, self.table, self.key, self.bounds, descending=self.descending)
+        while rest is not None:
+            rows, rest = self._step(connection, widths, rest)
+            pace.longest_s = max(pace.longest_s, widths.longest_s)
+            if rest is not None:
+                rest = next_row(connection, self.table, self.key, rest, descending=self.descending)
+            yield rows, 1.0 if rest is None else self._progress(rest)
 
-    def _step(self, connection: ReadConnection, pace: Pace, position: int) -> tuple[list[Row], int | None]:
+    def _step(self, connection: ReadConnection, widths: Pace, rest: Bounds) -> tuple[list[Row], Bounds | None]:
+        """Return what matches in the next stretch, and what is left after it."""
+        stretch = rest
+
+        def read(size: int) -> list[Row]:
+            nonlocal stretch
+            stretch = window(rest, size, descending=self.descending)
+            return self._read(connection, self.condition, stretch, LIMIT_S if size > _LEAST_LIMITED else None)
+
         try:
-            rows = pace.run(lambda size: self._read(connection, self.condition, position, size))
+            rows = widths.run(read)
         except ProblemError as error:
             if not is_about_size(error):
                 raise
-            rows = self._read(connection, self.narrow, position, 1)
-        if not rows:
-            return [], None
-        last = rows[-1][0]
-        assert isinstance(last, int)
-        after = last - 1 if self.descending else last + 1
-        inside = self.bounds.low <= after <= self.bounds.high
-        if self.condition.sql != "1":
-            rows = [row for row in rows if row[1]]
-        return [(row[0], *row[2:]) for row in rows] if self.extra else rows, after if inside else None
+            rows = self._read(connection, self.narrow, stretch, None)
+        if len(rows) == MAX_CHUNK:
+            last = rows[-1][0]
+            assert isinstance(last, int)
+            stretch = Bounds(last, rest.high) if self.descending else Bounds(rest.low, last)
+        return rows, after(rest, stretch, descending=self.descending)
 
-    def _read(self, connection: ReadConnection, condition: Condition, position: int, size: int) -> list[Row]:
-        low, high = (self.bounds.low, position) if self.descending else (position, self.bounds.high)
+    def _read(
+        self, connection: ReadConnection, condition: Condition, stretch: Bounds, within_s: float | None
+    ) -> list[Row]:
         direction = "DESC" if self.descending else "ASC"
         sql = (
-            f"SELECT {self.key}, {condition.sql}{self.extra} FROM {self.table} "
-            f"WHERE {self.key} BETWEEN ? AND ? ORDER BY {self.key} {direction} LIMIT ?"
+            f"SELECT {self.key}{self.extra} FROM {self.table} WHERE {self.key} BETWEEN ? AND ? AND {condition.sql} "
+            f"ORDER BY {self.key} {direction} LIMIT {MAX_CHUNK}"
         )
-        return connection.rows(sql, (*condition.params, low, high, size), doing="search the file")
+        params = (stretch.low, stretch.high, *condition.params)
+        return connection.rows(sql, params, doing="search the file", within_s=within_s)
 
-    def _progress(self, position: int) -> float:
-        width = self.bounds.high - self.bounds.low + 1
-        done = self.bounds.high - position if self.descending else position - self.bounds.low
-        return min(1.0, max(0.0, done / width))
+    def _progress(self, rest: Bounds) -> float:
+        left = rest.high - rest.low + 1
+        return min(1.0, max(0.0, 1.0 - left / (self.bounds.high - self.bounds.low + 1)))
+
+
+def window(rest: Bounds, size: int, *, descending: bool) -> Bounds:
+    """Return the next ``size`` keys of what is left."""
+    if descending:
+        return Bounds(max(rest.low, rest.high - size + 1), rest.high)
+    return Bounds(rest.low, min(rest.high, rest.low + size - 1))
+
+
+def after(rest: Bounds, done: Bounds, *, descending: bool) -> Bounds | None:
+    """Return what is left once the first part of it is done."""
+    left = Bounds(rest.low, done.low - 1) if descending else Bounds(done.high + 1, rest.high)
+    return left if left.low <= left.high else None
+
+
+def next_row(connection: ReadConnection, table: str, key: str, rest: Bounds, *, descending: bool) -> Bounds | None:
+    """Return what is left from the next row on, None where there is none; one seek."""
+    best = "max" if descending else "min"
+    sql = f"SELECT {best}({key}) FROM {table} WHERE {key} BETWEEN ? AND ?"
+    found = connection.value(sql, (rest.low, rest.high), doing="look at the ids")
+    if not isinstance(found, int):
+        return None
+    return Bounds(rest.low, found) if descending else Bounds(found, rest.high)
 
 
 def gapless(ids: Sequence[int]) -> range | None:
