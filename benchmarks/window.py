@@ -106,8 +106,7 @@ class Bench:
             control = Child(self._screen, RIVALS, "-", "watch")
             control.wait_for("ready", 30)
             time.sleep(5.0)  # long enough for a thousand ticks
-            quiet = control.end()[-1]
-            writers.take_wal()
+            quiet = control.end()[-1] | {"wal_bytes": writers.take_wal()}
             child = Child(self._screen, TOUR, file.path, kind)
             largest = 0
             while (told := child.next_line(self._options.limit)) is not None:

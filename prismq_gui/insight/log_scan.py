@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from prismq_gui.insight.language_nodes import Query
 
 _MAX_TASKS = 64  # whose lines are read by their index, a seek each
+_FEW = 16_384  # lines; so many are counted in a millisecond
+_SAMPLES, _SAMPLE = 24, 64  # stretches of lines looked at before all are taken to be there; two pages each
 
 
 def scan_logs(
@@ -44,6 +46,34 @@ def scan_logs(
     else:
         yield from _walked(connection, layout, wanted, narrowed, pace)
     yield IdChunk(progress=1.0, done=True)
+
+
+def all_at_once(connection: ReadConnection, layout: Layout) -> Iterator[IdChunk]:
+    """Yield the ids of all lines for somebody who waits: where samples show no gap, as one range without a count.
+
+    To count 50 million lines takes 2 s in one statement, in which the log beside eight writers grew by 60 MB, and
+    many seconds in short ones. A gap that no sample met is found by ``scan_logs(again=True)``, which is to follow.
+    """
+    bounds = read_bounds(connection, "task_logs", "log_id") if layout.logs else None
+    if bounds is not None and bounds.high - bounds.low >= _FEW:
+        if _seems_whole(connection, bounds):
+            yield IdChunk(range(bounds.low, bounds.high + 1), 1.0)
+        else:
+            for span, progress in walk_all(connection, "task_logs", "log_id", bounds, descending=False, pace=Pace()):
+                yield IdChunk(span, progress)
+    elif bounds is not None:
+        yield from _all(connection, bounds, in_steps=False)
+    yield IdChunk(progress=1.0, done=True)
+
+
+def _seems_whole(connection: ReadConnection, bounds: Bounds) -> bool:
+    sql = "SELECT count(*) FROM task_logs WHERE log_id BETWEEN ? AND ?"
+    room = bounds.high - bounds.low + 1 - _SAMPLE
+    for number in range(_SAMPLES):
+        low = bounds.low + room * number // (_SAMPLES - 1)
+        if connection.value(sql, (low, low + _SAMPLE - 1), doing="look at the ids") != _SAMPLE:
+            return False
+    return True
 
 
 def _all(connection: ReadConnection, bounds: Bounds, *, in_steps: bool) -> Iterator[IdChunk]:

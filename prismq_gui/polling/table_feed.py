@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter
+from prismq_gui.insight.log_scan import all_at_once
 from prismq_gui.insight.messages import IdChunk, IdSpan
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.batches import Batches
@@ -129,7 +130,10 @@ class TableFeed:
             chunks = reader.scan_tasks(query.filter, query.order)
         else:
             horizon = reader.newest_log_id()
-            chunks = reader.scan_logs(query.filter, again=not is_first)
+            if is_first and query.filter.is_empty:
+                chunks = reader.ask(all_at_once)
+            else:
+                chunks = reader.scan_logs(query.filter, again=not is_first)
         self._scan = _Scan(chunks, self._ids if is_first else IdList(), horizon, is_first)
         self._advance(query, self._scan)
 
@@ -162,6 +166,8 @@ class TableFeed:
         self._is_complete = True
         self._horizon = max(scan.horizon, self._newest_listed(query))
         self._scan_again_at = time.monotonic() + max(SCAN_INTERVAL_S, REST_FACTOR * scan.cost_s)
+        if scan.is_first and isinstance(query.filter, LogFilter) and query.filter.is_empty:
+            self._has_changed = True  # what was told at a glance is yet to be counted
 
     def _newest_listed(self, query: Query) -> int:
         """Return the newest id in a list in id order: a scan may have seen it after its horizon was read."""

@@ -8,6 +8,7 @@ import pytest
 
 from prismq_gui.insight.everything import FIRST_WINDOW
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
+from prismq_gui.insight.log_scan import all_at_once
 from prismq_gui.insight.messages import IdChunk
 from prismq_gui.insight.reader import QueueReader
 from tests.helpers.files import make_foreign_queue, run_sql
@@ -84,3 +85,26 @@ def test_every_log_line_comes_once_with_and_without_gaps(path: Path, again: bool
     assert log_ids(path, again=again) == list(range(1, 8_001))
     run_sql(path, "DELETE FROM task_logs WHERE log_id IN (1, 4000, 8000)")
     assert log_ids(path, again=again) == [each for each in range(2, 8_000) if each != 4_000]
+
+
+def at_once(path: Path) -> list[IdChunk]:
+    reader = QueueReader(path)
+    reader.open()
+    try:
+        return list(reader.ask(all_at_once))
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("count", [3_000, 40_000])
+def test_whoever_waits_gets_all_lines_at_once(path: Path, count: int):
+    run_sql(path, LINES.format(count=count, task="1 + i % 900"))
+    found = at_once(path)
+    assert [chunk.ids for chunk in found if chunk.ids] == [range(1, count + 1)]
+    assert found[-1].done
+
+
+def test_a_gap_that_is_seen_at_a_glance_is_in_no_list(path: Path):
+    run_sql(path, LINES.format(count=40_000, task="1 + i % 900"))
+    run_sql(path, "DELETE FROM task_logs WHERE log_id BETWEEN 9000 AND 15000")
+    assert flat(at_once(path)) == [*range(1, 9_000), *range(15_001, 40_001)]

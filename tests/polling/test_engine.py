@@ -94,6 +94,17 @@ def test_a_deleted_task_leaves_the_unfiltered_list(opened, tmp_path, qtbot):
     qtbot.waitUntil(lambda: heard.shown() == [*range(100, 49, -1), *range(39, 0, -1)])
 
 
+def test_lines_told_at_a_glance_are_counted_after_that(opened, tmp_path, qtbot):
+    path = make_foreign_queue(tmp_path / "q.db", 10)
+    run_sql(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) "
+                  "INSERT INTO task_logs (task_id, level, message) SELECT 1 + i % 10, 'INFO', '' FROM n")  # fmt: skip
+    run_sql(path, "DELETE FROM task_logs WHERE log_id = 12345")
+    heard = opened(path)
+    heard.ask(Table.LOGS)
+    qtbot.waitUntil(lambda: heard.is_answered(Table.LOGS))
+    qtbot.waitUntil(lambda: heard.shown(Table.LOGS) == [*range(1, 12_345), *range(12_346, 40_001)])
+
+
 def test_a_change_that_moves_rows_in_a_sorted_list_replaces_it(opened, tmp_path, qtbot):
     path = make_foreign_queue(tmp_path / "q.db", 50)
     heard = opened(path)
