@@ -17,6 +17,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 
 if TYPE_CHECKING:
     from prismq_gui.insight.language_nodes import Query
+    from prismq_gui.insight.payload_columns import PayloadColumn
 
 MAX_TEXT = 1_000
 _TASK_TEXT_COLUMNS: tuple[str, ...] = ("type", "error_message", "locked_by", "idempotency_key", "payload")
@@ -48,10 +49,24 @@ class TaskColumn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """A sort of tasks; ties are broken by id in the same direction, so the order is total."""
+    """A sort of tasks; ties are broken by id in the same direction, so the order is total.
+
+    Where ``payload`` is given, tasks are sorted by that value and ``column`` does not count.
+    """
 
     column: TaskColumn = TaskColumn.ID
     descending: bool = True
+    payload: PayloadColumn | None = None
+
+    @property
+    def is_by_id(self) -> bool:
+        """Whether it is the order of ids."""
+        return self.column is TaskColumn.ID and self.payload is None
+
+    @property
+    def name(self) -> str:
+        """The stable name of what is sorted by."""
+        return self.column.value if self.payload is None else self.payload.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ into, or is no JSON, is said to be so; it never costs more than its look.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -17,11 +17,12 @@ from prismq_gui.insight.language_json import MAX_JSON_BYTES, json_guard, sql_pat
 from prismq_gui.insight.language_nodes import Path, format_path
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.order_keys import KEY_CHARACTERS
 from prismq_gui.insight.problems import ProblemError
 from prismq_gui.insight.walking import MAX_INT, MIN_INT, is_about_size, padded
 
 MAX_COLUMNS: Final = 16
-VALUE_CHARACTERS: Final = 300
+VALUE_CHARACTERS: Final = 301  # one more than a cell shows, so that it ends in an ellipsis
 _IDS_A_STATEMENT: Final = 64  # each may be a payload of a megabyte
 
 
@@ -71,6 +72,42 @@ def payload_column(text: str) -> PayloadColumn:
         hint = "Write for example payload.region, payload.video.codec or payload.files[0]."
         raise FilterSyntaxError("A path into the payload is expected.", 0, len(text), hint, text=text)
     return PayloadColumn(node.ref.path or field.path, field.column)
+
+
+def column_at(path: Path, document: str = "payload") -> PayloadColumn | None:
+    """Return the column of a path, None where the filter language cannot write it (a key that holds a quote)."""
+    from prismq_gui.insight.language import FilterSyntaxError  # noqa: PLC0415 - only when one is chosen
+
+    column = PayloadColumn(path, document)
+    try:
+        return column if path and payload_column(column.name) == column else None
+    except FilterSyntaxError:
+        return None
+
+
+def payload_key_sql(column: PayloadColumn, columns: Collection[str]) -> str:
+    """Return the expression to sort by a value: as it is shown, NULL where there is none or it is not looked into.
+
+    Args:
+        column: Which value.
+        columns: The columns the file has.
+    """
+    if column.document not in columns:
+        return "NULL"
+    own = [_literal(each) for each in sql_paths(column.path)]
+    kind, cell = (
+        f"coalesce({', '.join(f'{function}({column.document}, {each})' for each in own)}, NULL)"
+        for function in ("json_type", "json_extract")
+    )
+    is_long = f"length({cell}) > {KEY_CHARACTERS}"
+    shown = f"CASE WHEN typeof({cell}) = 'text' AND {is_long} THEN substr({cell}, 1, {KEY_CHARACTERS}) ELSE {cell} END"
+    return json_guard(column.document, f"CASE WHEN {kind} IN ('true', 'false') THEN {kind} ELSE {shown} END", "NULL")
+
+
+def _literal(text: str) -> str:
+    """Return a text as SQL writes it: a walk has no places for parameters in what it reads."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
 
 
 def payload_values(
