@@ -92,7 +92,8 @@ class Merge:
         self.changed_fields = array("I")  # a bit a column, for each id that is kept of the changed
         self._names = tuple(columns[1:])
         self._places = {name: place for place, name in enumerate(self._names, 1)}
-        self._differing: Counter[str] = Counter()
+        self._range = range(1, len(self._names) + 1)
+        self._differing: Counter[int] = Counter()
         sql = f"SELECT id, {', '.join(_cells(self._names))} FROM task_queue WHERE id >= ? ORDER BY id LIMIT ?"
         self._sides = [Side(connection, sql, len(self._names)) for connection in connections]
 
@@ -118,7 +119,8 @@ class Merge:
 
     def column_counts(self) -> tuple[ColumnCount, ...]:
         """Return in how many changed tasks each column differs, the most frequent first."""
-        return tuple(ColumnCount(name, count) for name, count in self._differing.most_common())
+        found = self._differing.most_common()
+        return tuple(ColumnCount(self._names[place - 1], count) for place, count in found)
 
     def _stretch(self, before: list[Row], after: list[Row]) -> None:
         self.seen += max(len(before), len(after))
@@ -139,27 +141,39 @@ class Merge:
 
     def _pair(self, old: Row, new: Row) -> None:
         task_id = _id(old)
-        differing: list[str] = []
-        unread = False
-        if old != new or MARK in old:
-            for place, name in enumerate(self._names, 1):
-                is_same: bool | None = old[place] == new[place] and _is_blob(old, place) == _is_blob(new, place)
-                if is_same and old[place] == MARK:
-                    is_same = long_equal([side.connection for side in self._sides], name, (task_id, task_id))
-                unread = unread or is_same is None
-                if is_same is False:
-                    differing.append(name)
+        if old == new and MARK not in old:
+            self.same += 1
+            return
+        differing, unread = self._differing_places(old, new)
         if differing and self._is_another(old, new):
             self.reused.add(task_id)
         elif differing:
             self.changed.add(task_id)
             if len(self.changed_fields) < len(self.changed.ids):
-                self.changed_fields.append(sum(1 << self._places[name] - 1 for name in differing))
+                self.changed_fields.append(sum(1 << place - 1 for place in differing))
             self._differing.update(differing)
         elif unread:
             self.unread.add(task_id)
         else:
             self.same += 1
+
+    def _differing_places(self, old: Row, new: Row) -> tuple[list[int], bool]:
+        """Return where two rows differ, and whether a value could not be read."""
+        differing = [place for place in self._range if old[place] != new[place]]
+        before, after = old[-1], new[-1]
+        if before != after and isinstance(before, int) and isinstance(after, int):  # the same bytes, text and blob
+            kinds = before ^ after
+            differing = [place for place in self._range if old[place] != new[place] or kinds >> place - 1 & 1]
+        unread = False
+        if MARK in old:
+            connections = [side.connection for side in self._sides]
+            for place in self._range:
+                if old[place] == MARK and place not in differing:
+                    is_same = long_equal(connections, self._names[place - 1], (_id(old), _id(old)))
+                    unread = unread or is_same is None
+                    if is_same is False:
+                        differing.append(place)
+        return differing, unread
 
     def _is_another(self, old: Row, new: Row) -> bool:
         """Whether two tasks of one id are not the same one: made at another moment, of another key or type."""
@@ -168,6 +182,8 @@ class Merge:
             if place is None:
                 continue
             one, other = old[place], new[place]
+            if one == other:
+                continue
             if name == "created_at_utc":
                 moments = _moment(one), _moment(other)
                 if None not in moments and moments[0] != moments[1]:
@@ -180,11 +196,6 @@ class Merge:
 def _id(row: Row) -> int:
     assert isinstance(row[0], int)
     return row[0]
-
-
-def _is_blob(row: Row, place: int) -> int:
-    mask = row[-1]
-    return mask >> (place - 1) & 1 if isinstance(mask, int) else 0
 
 
 def _moment(cell: Cell) -> object:
