@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt
 
 from prismq_gui.insight.filters import TaskColumn
+from prismq_gui.insight.payload_columns import PayloadColumn
 
 NAME_ROLE = int(Qt.ItemDataRole.UserRole)
 """``headerData``: a column's stable name."""
@@ -24,7 +25,7 @@ class Column:
     title: str
     width: int = 14
     numeric: bool = False
-    sorts_by: TaskColumn | None = None
+    sorts_by: TaskColumn | PayloadColumn | None = None
 
 
 TASK_COLUMNS = (
@@ -45,6 +46,12 @@ TASK_COLUMNS = (
     Column("idempotency_key", "Idempotency key", 24, sorts_by=TaskColumn.IDEMPOTENCY_KEY),
 )
 """Attempts and the most allowed are one column, "2 / 5"."""
+
+
+def payload_column(column: PayloadColumn) -> Column:
+    """Return the column of a value in payloads: its path is its name and its title."""
+    return Column(column.name, column.name, 16, sorts_by=column)
+
 
 LOG_COLUMNS = (
     Column("log_id", "Id", 9, numeric=True),

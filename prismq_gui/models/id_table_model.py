@@ -13,8 +13,9 @@ from datetime import date
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
+from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import FileFacts, IdSpan
+from prismq_gui.insight.payload_columns import PayloadColumn
 from prismq_gui.insight.states import StatusKind
 from prismq_gui.models.columns import ID_ROLE, NAME_ROLE, STATUS_ROLE, Column
 from prismq_gui.models.render import Rendered
@@ -90,9 +91,9 @@ class IdTableModel(QAbstractTableModel):
     ) -> None:
         super().__init__(parent)
         self._table = table
-        self.columns = tuple(columns)
-        self._alignments = tuple(_RIGHT if column.numeric else _LEFT for column in self.columns)
+        self._set_columns(columns)
         self._source = source
+        self._values: tuple[PayloadColumn, ...] = ()  # out of payloads, in columns of their own at the end
         self._filter = filter
         self._order = TaskOrder()
         self._generation = 0
@@ -117,6 +118,10 @@ class IdTableModel(QAbstractTableModel):
         self._day_timer.timeout.connect(self._on_day_timer_timeout)
         self._day_timer.start()
         self._connect(source)
+
+    def _set_columns(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self._alignments = tuple(_RIGHT if column.numeric else _LEFT for column in self.columns)
 
     def _connect(self, source: Source) -> None:
         source.opened.connect(self._on_source_opened)
@@ -154,8 +159,11 @@ class IdTableModel(QAbstractTableModel):
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column that can be sorted by; Qt's name for :meth:`set_order`."""
         by = self.columns[column].sorts_by if 0 <= column < len(self.columns) else None
-        if by is not None:
-            self.set_order(TaskOrder(by, descending=order == Qt.SortOrder.DescendingOrder))
+        descending = order == Qt.SortOrder.DescendingOrder
+        if isinstance(by, TaskColumn):
+            self.set_order(TaskOrder(by, descending))
+        elif by is not None:
+            self.set_order(TaskOrder(descending=descending, payload=by))
 
     def requery(self) -> None:
         """Ask the same question anew."""
@@ -376,7 +384,8 @@ class IdTableModel(QAbstractTableModel):
 
     def _on_source_rows_loaded(self, message: RowsLoaded) -> None:
         if message.table is self._table and message.generation >= self._first_generation:
-            self._fetcher.take(message)
+            if message.columns == self._values:  # else the columns have changed since, and all is asked for anew
+                self._fetcher.take(message)
             self._recover()
 
     def _on_source_feed_failed(self, message: FeedFailed) -> None:
@@ -393,7 +402,8 @@ class IdTableModel(QAbstractTableModel):
 
     def _on_fetcher_wanted(self, ids: tuple[int, ...]) -> None:
         self._sequence += 1
-        self._source.request_rows(RowsRequest(self._table, self._generation, self._sequence, ids))
+        request = RowsRequest(self._table, self._generation, self._sequence, ids, self._values)
+        self._source.request_rows(request)
 
     def _on_fetcher_changed(self, first: int, last: int) -> None:
         self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1))

@@ -6,11 +6,12 @@ Owns what a cell reads like. Must never raise: cells come from an untrusted file
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from prismq_gui.insight.messages import Cell, LogRow, TaskRow
+from prismq_gui.insight.payload_columns import Found, PayloadValue
 from prismq_gui.insight.states import StatusKind, status_kind
 from prismq_gui.models.columns import LOG_COLUMNS, TASK_COLUMNS
 from prismq_gui.models.text import MAX_CELL, cell_text, cell_tooltip, plain
@@ -26,6 +27,7 @@ class RenderedTask:
     cells: tuple[str, ...]
     kind: StatusKind
     row: TaskRow
+    values: tuple[PayloadValue, ...] = ()  # their cells follow those of the columns
 
     @property
     def is_running(self) -> bool:
@@ -39,6 +41,9 @@ class RenderedTask:
 
     def tooltip(self, column: int) -> str:
         """Return a cell's whole text, '' where the cell shows it all; plain text, never markup."""
+        if column >= len(TASK_COLUMNS):
+            place = column - len(TASK_COLUMNS)
+            return _VALUE_TOOLTIPS.get(self.values[place].found, "") if place < len(self.values) else ""
         column_of = TASK_COLUMNS[column]
         return _tooltip(column_of.key, column_of.title, self.cells[column], getattr(self.row, column_of.key))
 
@@ -73,8 +78,11 @@ class Rendered(Protocol):
         """Return a cell's whole text as plain text."""
 
 
-def render_task(row: TaskRow, now: datetime | None = None) -> RenderedTask:
-    """Prepare a task for ``TASK_COLUMNS``; ``now`` is local time, the present by default."""
+def render_task(row: TaskRow, now: datetime | None = None, values: tuple[PayloadValue, ...] = ()) -> RenderedTask:
+    """Prepare a task for ``TASK_COLUMNS`` and for values of its payload; ``now`` is local time, by default the present.
+
+    A value that cannot be had is a mark in brackets.
+    """
     now = datetime.now() if now is None else now
     return RenderedTask(
         row.id,
@@ -94,10 +102,31 @@ def render_task(row: TaskRow, now: datetime | None = None) -> RenderedTask:
             short_time(row.lease_until_utc, now),
             short_time(row.updated_at_utc, now),
             cell_text(row.idempotency_key),
+            *map(value_text, values),
         ),
         status_kind(row.status),
         row,
+        values,
     )
+
+
+def with_values(task: RenderedTask, values: tuple[PayloadValue | None, ...]) -> RenderedTask:
+    """Return a task with other values of its payload; None is one that has not been read yet."""
+    cells = (*task.cells[: len(TASK_COLUMNS)], *("" if each is None else value_text(each) for each in values))
+    known = tuple(PayloadValue(Found.NOTHING) if each is None else each for each in values)
+    return replace(task, cells=cells, values=known)
+
+
+def value_text(value: PayloadValue) -> str:
+    """Return a value of a payload as one line, or a mark where it could not be looked for."""
+    return cell_text(value.cell) if value.found is Found.VALUE else _VALUE_MARKS.get(value.found, "")
+
+
+_VALUE_MARKS = {Found.TOO_LARGE: "(too large)", Found.NO_JSON: "(no JSON)"}
+_VALUE_TOOLTIPS = {
+    Found.TOO_LARGE: "It is over 1 MiB: too large to be looked into for a list.",
+    Found.NO_JSON: "It is no JSON, or is nested too deeply.",
+}
 
 
 def render_log(row: LogRow, now: datetime | None = None) -> RenderedLog:

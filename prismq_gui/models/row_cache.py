@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prismq_gui.models.render import Rendered
 
@@ -54,6 +54,11 @@ class RowCache:
     def mark_stale(self) -> None:
         """Keep the rows to look at, but have them read again when they are wanted."""
         self._fresh.clear()
+
+    def change(self, changed: Callable[[Rendered], Rendered]) -> None:
+        """Have all rows look otherwise until they are read again."""
+        self._rows = {each: changed(row) for each, row in self._rows.items()}
+        self.mark_stale()
 
     def clear(self) -> None:
         """Forget everything."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -90,7 +91,9 @@ class RowFetcher(QObject):
         self._window = (first, last)
         ids = self._ids()
         low, high = max(0, first - LOOK_AHEAD), min(len(ids) - 1, last + LOOK_AHEAD)
-        around = [each for row in range(low, high + 1) if (each := ids.id_at(row)) is not None]
+        # What is in view comes first: where payloads are looked into, rows come in several answers.
+        rows = chain(range(first, min(last, high) + 1), range(min(last, high) + 1, high + 1), range(low, first))
+        around = [each for row in rows if (each := ids.id_at(row)) is not None]
         missing = tuple(each for each in around if not self.cache.is_fresh(each))
         # A newer request voids the one before: what that one lacked and is out of sight is wanted no more.
         if not self._asked.issuperset(missing):

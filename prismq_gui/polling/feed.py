@@ -20,11 +20,12 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.latest import Latest
 from prismq_gui.polling.messages import FeedFailed, IdsAppended, IdsPatched, Query, RowsLoaded, RowsRequest, Table
+from prismq_gui.polling.payload_pages import PayloadPage
 from prismq_gui.polling.table_feed import TableFeed
 from prismq_gui.polling.threads import Worker, guarded, problem_of
 
 RETRY_S = 1.0
-Render = Callable[[object], object]
+Render = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Feed(Worker):
         self._feeds = {table: TableFeed(self._tell) for table in Table}
         self._retry_at: dict[Table, float] = {}
         self._unread: dict[Table, RowsRequest] = {}
+        self._page: PayloadPage | None = None
         self._told: dict[Table, Problem] = {}
         self._scanning_lock = threading.Lock()
         self._scanning: tuple[Query, QueueReader] | None = None
@@ -120,6 +122,7 @@ class Feed(Worker):
         self._opening = None
         self._retry_at.clear()
         self._unread.clear()
+        self._page = None
         self._told.clear()
         for feed in self._feeds.values():
             feed.start(None)
@@ -171,16 +174,47 @@ class Feed(Worker):
         except ProblemError as error:
             if error.problem.kind is ProblemKind.INTERRUPTED and self._is_void():
                 return
-            self._unread[table] = request
-            self._retry_at[table] = time.monotonic() + RETRY_S
-            self._fail(table, error.problem)
-            self._schedule()
+            self._leave_unread(request, error.problem)
             return
         gone = tuple(each for each in request.ids if each not in rows)
+        self._told.pop(table, None)
+        if request.columns:
+            if gone:
+                self.rows_loaded.emit(RowsLoaded(table, request.generation, (), gone, request.columns))
+            self._page = PayloadPage(request, rows)
+            self._look_into_payloads()
+            self._schedule()
+            return
         render = self._render[table]
         rendered = tuple((each, render(row)) for each, row in rows.items())
-        self._told.pop(table, None)
         self.rows_loaded.emit(RowsLoaded(table, request.generation, rendered, gone))
+
+    def _leave_unread(self, request: RowsRequest, problem: Problem) -> None:
+        self._unread[request.table] = request
+        self._retry_at[request.table] = time.monotonic() + RETRY_S
+        self._fail(request.table, problem)
+        self._schedule()
+
+    def _look_into_payloads(self) -> None:
+        """Go on with the rows whose payloads are looked into, unless others are wanted already."""
+        page = self._page
+        if page is None:
+            return
+        request = page.request
+        if self._is_void() or request.sequence != self._latest.rows[request.table]:
+            self._page = None
+            return
+        try:
+            found = page.step(self._page_reader())
+        except ProblemError as error:
+            self._page = None
+            if not (error.problem.kind is ProblemKind.INTERRUPTED and self._is_void()):
+                self._leave_unread(request, error.problem)
+            return
+        self._page = None if page.is_done else page
+        render = self._render[request.table]
+        rendered = tuple((each, render(row, values=values)) for each, row, values in found)
+        self.rows_loaded.emit(RowsLoaded(request.table, request.generation, rendered, (), request.columns))
 
     def _read_rows(self, request: RowsRequest) -> Mapping[int, TaskRow | LogRow]:
         reader = self._page_reader()
@@ -239,6 +273,7 @@ class Feed(Worker):
         for request in list(self._unread.values()):
             if self._retry_at.get(request.table, 0.0) <= now:
                 self.load_rows(request)
+        self._look_into_payloads()
         self._schedule()
 
     def _step(self, table: Table, feed: TableFeed) -> None:
@@ -273,7 +308,7 @@ class Feed(Worker):
 
     def _schedule(self) -> None:
         now = time.monotonic()
-        waits = []
+        waits = [] if self._page is None else [0.0]
         for table, feed in self._feeds.items():
             wait = feed.wait_s(now)
             retry = self._retry_at.get(table)

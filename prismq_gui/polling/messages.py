@@ -13,6 +13,7 @@ from prismq_gui.insight.before_opening import Caution
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
 from prismq_gui.insight.language_fields import Table as Table  # noqa: PLC0414 - the one definition, handed on
 from prismq_gui.insight.messages import FileFacts, IdSpan, StatusCount, WorkerRow
+from prismq_gui.insight.payload_columns import PayloadColumn
 from prismq_gui.insight.problems import Problem
 
 
@@ -126,12 +127,16 @@ class IdsPatched:
 
 @dataclass(frozen=True, slots=True)
 class RowsRequest:
-    """Rows wanted for the eye; the newest ``sequence`` wins, older ones may be dropped unanswered."""
+    """Rows wanted for the eye; the newest ``sequence`` wins, older ones may be dropped unanswered.
+
+    ``columns`` are values of their payloads that are wanted besides; then the rows come in several answers.
+    """
 
     table: Table
     generation: int
     sequence: int
     ids: tuple[int, ...]
+    columns: tuple[PayloadColumn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ class RowsLoaded:
     generation: int
     rows: tuple[tuple[int, object], ...]
     gone: tuple[int, ...] = ()
+    columns: tuple[PayloadColumn, ...] = ()  # of the request: the rows have a cell for each
 
 
 @dataclass(frozen=True, slots=True)

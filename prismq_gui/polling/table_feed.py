@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter
+from prismq_gui.insight.filters import LogFilter, TaskFilter
 from prismq_gui.insight.log_scan import all_at_once
 from prismq_gui.insight.messages import IdChunk, IdSpan
 from prismq_gui.insight.reader import QueueReader
@@ -212,7 +212,7 @@ class TableFeed:
 
 
 def _is_by_id(query: Query) -> bool:
-    return isinstance(query.filter, LogFilter) or query.order.column is TaskColumn.ID
+    return isinstance(query.filter, LogFilter) or query.order.is_by_id
 
 
 def _is_newest_first(query: Query) -> bool:

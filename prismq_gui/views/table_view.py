@@ -1,19 +1,20 @@
 """One table for millions of rows: paints from prepared strings, keeps its place, never asks every row.
 
 Owns selection, keyboard, column layout, scroll anchor and the hold under the mouse. Must not know
-which rows there are or where they come from: any model of ids will do (see :class:`IdTable`).
+which rows there are or where they come from: any model of ids will do
+(:class:`~prismq_gui.views.table_rows.IdTable`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import cast
 
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
     QItemSelection,
-    QItemSelectionRange,
+    QItemSelectionModel,
     QModelIndex,
     QRect,
     Qt,
@@ -34,25 +35,12 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 
 from prismq_gui.settings import TableLayout
 from prismq_gui.theme import Theme
-from prismq_gui.views.plain_text import one_line, tooltip
-from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, in_hand, prepared
+from prismq_gui.views.plain_text import tooltip
+from prismq_gui.views.row_delegate import RowDelegate, Stretch, displayed, prepared
 from prismq_gui.views.table_columns import TableColumns
+from prismq_gui.views.table_rows import copied_lines, ranges_of, selection_of
 
 HOLD_MS = 2_000  # after the mouse has moved or been pressed over the rows
-MAX_COPIED_ROWS = 100_000
-
-
-class IdTable(Protocol):
-    """What the table asks of its model beside Qt's own; all of it is optional."""
-
-    def id_at(self, row: int) -> int | None:
-        """Return the id shown in a row."""
-
-    def row_of(self, id: int) -> int | None:
-        """Return the row that shows an id."""
-
-    def hold(self, held: bool) -> None:
-        """Keep rows where they are while the person points at them."""
 
 
 class BigTableView(QTableView):
@@ -65,6 +53,7 @@ class BigTableView(QTableView):
     current_id_changed = Signal(object)
     selected_count_changed = Signal(object)  # a Python int: Qt's has 32 bits
     layout_edited = Signal()
+    choose_requested = Signal()  # the columns, in a dialog
     visible_rows_changed = Signal(int, int)  # first and last row in view
 
     def __init__(self, theme: Theme, parent: QWidget | None = None, delegate: type[RowDelegate] = RowDelegate) -> None:
@@ -84,6 +73,7 @@ class BigTableView(QTableView):
         self._columns = TableColumns(theme, self._delegate, self)
         self._columns.edited.connect(self.layout_edited)
         self._columns.fit_requested.connect(self.fit_columns)
+        self._columns.choose_requested.connect(self.choose_requested)
         self._hold_timer = QTimer(self, singleShot=True, interval=HOLD_MS)
         self._hold_timer.timeout.connect(self._on_hold_timer_timeout)
         self.activated.connect(self._on_self_activated)
@@ -121,6 +111,8 @@ class BigTableView(QTableView):
         model.layoutAboutToBeChanged.connect(self._on_model_layout_about_to_be_changed)
         model.layoutChanged.connect(self._on_model_layout_changed)
         model.modelReset.connect(self._on_model_reset)
+        model.columnsInserted.connect(self._on_model_columns_changed)
+        model.columnsRemoved.connect(self._on_model_columns_changed)
         selection = self.selectionModel()
         selection.currentRowChanged.connect(self._on_selection_current_row_changed)
         selection.selectionChanged.connect(self._on_selection_changed)
@@ -138,6 +130,8 @@ class BigTableView(QTableView):
         model.layoutAboutToBeChanged.disconnect(self._on_model_layout_about_to_be_changed)
         model.layoutChanged.disconnect(self._on_model_layout_changed)
         model.modelReset.disconnect(self._on_model_reset)
+        model.columnsInserted.disconnect(self._on_model_columns_changed)
+        model.columnsRemoved.disconnect(self._on_model_columns_changed)
 
     def id_at(self, row: int) -> object:
         """Return the id in a row, None where there is none."""
@@ -169,14 +163,7 @@ class BigTableView(QTableView):
         selection = self.selectionModel()
         if selection is None:
             return []
-        parts: list[QItemSelectionRange] = selection.selection().toList()
-        merged: list[tuple[int, int]] = []
-        for first, last in sorted((part.top(), part.bottom()) for part in parts):
-            if merged and first <= merged[-1][1] + 1:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], last))
-            else:
-                merged.append((first, last))
-        return merged
+        return ranges_of(selection.selection())
 
     def selected_count(self) -> int:
         """Return how many rows are selected."""
@@ -226,6 +213,14 @@ class BigTableView(QTableView):
         id = self.id_at(index.row())
         if id is not None:
             self.row_activated.emit(id)
+
+    def _on_model_columns_changed(self) -> None:
+        """Take columns in that came or went; rows that are selected are so with all of their columns."""
+        self._columns.retake(self.model())
+        chosen = selection_of(self.model(), self.selected_ranges())
+        self.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self.layout_edited.emit()
+        self.viewport().update()
 
     # -- scroll anchor
 
@@ -425,23 +420,18 @@ class BigTableView(QTableView):
 
     def copy_selection(self) -> int:
         """Put the selected rows that have been read on the clipboard as plain text; return how many."""
-        lines = self._selected_lines()
+        columns = [stretch.column for stretch in self._columns.stretches()]
+        lines = copied_lines(self.model(), self.selected_ranges(), columns)
         if lines:
             QGuiApplication.clipboard().setText("\n".join(lines))
         return len(lines)
 
-    def _selected_lines(self) -> list[str]:
-        model = self.model()
-        columns = [stretch.column for stretch in self._columns.stretches()]
-        lines: list[str] = []
-        for first, last in self.selected_ranges():
-            for row in range(first, min(last, first + MAX_COPIED_ROWS - len(lines) - 1) + 1):
-                cells = in_hand(model, row, columns)
-                if cells is not None:
-                    lines.append("\t".join(one_line(cells[column]) for column in columns if column < len(cells)))
-        return lines
-
     # -- columns
+
+    @property
+    def columns(self) -> TableColumns:
+        """The columns, for what lets a person choose them."""
+        return self._columns
 
     @property
     def column_names(self) -> tuple[str, ...]:
