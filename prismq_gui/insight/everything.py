@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.messages import Cell, IdSpan
 from prismq_gui.insight.names import bound
-from prismq_gui.insight.streams import Pair
+from prismq_gui.insight.streams import MAX_PAIRS, Pair
 from prismq_gui.insight.walking import Bounds, Pace, after, next_row, walk_all, window
 
-MAX_PAIRS_A_COUNT = 64  # a seek each in one statement
+MAX_PAIRS_A_COUNT = MAX_PAIRS  # a seek each in one statement; to walk ten million tasks instead reads all payloads
 FIRST_WINDOW = 1_024  # ids; what is seen first does not wait for a long count
 SPARSE_WINDOWS = 8  # so many on end with more gaps than rows: to walk over the rows is quicker
 _SAMPLE, _DENSE = 4_096, 4

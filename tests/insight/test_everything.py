@@ -60,7 +60,7 @@ def test_the_first_rows_do_not_wait_for_the_whole_table(path: Path):
 
 
 def test_more_types_than_one_statement_can_count_are_walked(path: Path):
-    run_sql(path, "UPDATE task_queue SET type = 'type ' || id WHERE id < 100")
+    run_sql(path, "UPDATE task_queue SET type = 'type ' || id WHERE id < 400")
     assert flat(chunks(path, descending=False)) == list(range(1, COUNT + 1))
 
 
