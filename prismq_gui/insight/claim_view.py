@@ -55,9 +55,13 @@ class ClaimView:
         connection: An open one.
         now: Naive UTC.
         offer: The worker; None counts every task that is due.
+        types: Without an offer: only tasks of these types (none named: all).
     """
 
-    def __init__(self, connection: ReadConnection, now: datetime, offer: Offer | None = None) -> None:
+    def __init__(
+        self, connection: ReadConnection, now: datetime, offer: Offer | None = None, types: tuple[str, ...] = ()
+    ) -> None:
+        self.looked_at = 0  # entries of the index that were listed
         self._connection = connection
         self.offer = offer
         self.tools = connection.teach(ClaimTools)
@@ -69,8 +73,13 @@ class ClaimView:
         if self._is_due_abroad(ahead):
             self.bounds = ahead
         self.parameters: dict[str, Cell] = {**self.bounds, **_offered(offer)}
+        self._types = ""
+        if types and offer is None:
+            self.parameters["types"] = json.dumps(list(types))
+            self._types = " AND type IN (SELECT value FROM json_each(:types))"
         self.rescued, self.buried = self._expired()
-        self._condition = claim_reading.is_one(None if offer is None else self.shape, careful=self.careful)
+        condition = claim_reading.is_one(None if offer is None else self.shape, careful=self.careful)
+        self._condition = f"({condition}{self._types})" if self._types else condition
         self._given_back: list[Candidate] | None = None
         self._pace = Pace(ROWS_AT_FIRST, MOST_ROWS)
 
@@ -157,7 +166,7 @@ class ClaimView:
         return self._given_back
 
     def _read_given_back(self) -> list[Candidate]:
-        sql = claim_reading.rescued(None if self.offer is None else self.shape, careful=self.careful)
+        sql = claim_reading.rescued(None if self.offer is None else self.shape, careful=self.careful) + self._types
         rows = self.ask(sql, {"rescued": self.rescued_json})
         return [found for row in rows if (found := candidate(row, given_back=True)) is not None]
 
@@ -235,6 +244,7 @@ class ClaimView:
             nonlocal size
             sql = claim_reading.rows(condition, as_text=as_text, ties=ties, down=down)
             rows = self.ask(sql, span | {"size": size})
+            self.looked_at += len(rows)
             end = (rows[-1][2], rows[-1][0]) if len(rows) == size else None
             size = min(MOST_LISTED, size * 2)
             return [found for row in rows if row[7] and (found := candidate(row)) is not None], end

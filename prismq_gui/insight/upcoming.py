@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +28,57 @@ from prismq_gui.queue.timestamps import now_utc, parse_utc
 LIMIT = 50
 MOST_BURIED = 500  # shown among those that would run
 _NO_LIMIT = 2**62
+_RUN_AT_ONCE = 256
 
 Stop = Callable[[], bool]
 Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What is known of the next tasks after a short statement; ``looked_at`` counts entries of the index."""
+
+    found: NextTasks
+    looked_at: int
+
+
+def next_steps(
+    reader: QueueReader,
+    offer: Offer | None = None,
+    strategy: Strategy = Strategy.PRIORITY,
+    *,
+    limit: int = LIMIT,
+    now: datetime | None = None,
+    seed: int = 0,
+    types: tuple[str, ...] = (),
+) -> Iterator[NextStep]:
+    """Yield what is found of the next ``limit`` tasks so far, after each statement; the last one is complete.
+
+    Args:
+        reader: An open one, in its thread.
+        offer: The worker; None is one that would take every task that is due.
+        strategy: The order.
+        limit: How many that would run; those it would bury on the way come with them.
+        now: Naive UTC.
+        seed: Of the draw of WEIGHTED_RANDOM. Where no lease is over, its first is what a claimer with this seed takes.
+        types: Without an offer: only those of these types (none named: all).
+    """
+    view = ClaimView(reader.connection, now or now_utc(), offer, types)
+    if strategy is Strategy.WEIGHTED_RANDOM:
+        yield from _draw_steps(view, limit, seed)
+        return
+    tasks: list[Upcoming] = []
+    running = seen = 0
+    for found in view.in_order(strategy):
+        if found is not None:
+            running += not found.used_up
+            tasks.append(_upcoming(found))
+            if running >= limit or len(tasks) - running >= MOST_BURIED:
+                break
+        if found is None or view.looked_at != seen:
+            seen = view.looked_at
+            yield NextStep(NextTasks(strategy, tuple(tasks), complete=False), seen)
+    yield NextStep(NextTasks(strategy, tuple(tasks)), view.looked_at)
 
 
 def next_tasks(
@@ -40,37 +89,30 @@ def next_tasks(
     limit: int = LIMIT,
     now: datetime | None = None,
     seed: int = 0,
+    types: tuple[str, ...] = (),
     should_stop: Stop = lambda: False,
     on_progress: Progress = lambda _looked_at: None,
 ) -> NextTasks:
-    """Return the next ``limit`` tasks that a worker would run, and those it would bury on the way.
+    """Return the last of :func:`next_steps`, or what was known when it was stopped.
 
     Args:
-        reader: An open one, in its thread.
-        offer: The worker; None is one that would take every task that is due.
-        strategy: The order.
-        limit: How many that would run.
-        now: Naive UTC.
-        seed: Of the draw of WEIGHTED_RANDOM. Where no lease is over, its first is what a claimer with this seed takes.
+        reader: As there.
+        offer: As there.
+        strategy: As there.
+        limit: As there.
+        now: As there.
+        seed: As there.
+        types: As there.
         should_stop: Asked after each short statement.
-        on_progress: Told how many entries of the index, or stretches without a find, were looked at.
+        on_progress: Told how many entries of the index were looked at.
     """
-    view = ClaimView(reader.connection, now or now_utc(), offer)
-    if strategy is Strategy.WEIGHTED_RANDOM:
-        return _drawn(view, limit, seed, should_stop, on_progress)
-    tasks: list[Upcoming] = []
-    running = 0
-    for number, found in enumerate(view.in_order(strategy)):
-        if should_stop():
-            return NextTasks(strategy, tuple(tasks), complete=False)
-        on_progress(number)
-        if found is None:
-            continue
-        running += not found.used_up
-        tasks.append(_upcoming(found))
-        if running >= limit or len(tasks) - running >= MOST_BURIED:
+    found = NextTasks(strategy, (), complete=False)
+    for step in next_steps(reader, offer, strategy, limit=limit, now=now, seed=seed, types=types):
+        found = step.found
+        on_progress(step.looked_at)
+        if not found.complete and should_stop():
             break
-    return NextTasks(strategy, tuple(tasks))
+    return found
 
 
 def next_claim(
@@ -118,21 +160,23 @@ class _TooManyError(Exception):
     """All that wait would have to run the race in one statement."""
 
 
-def _drawn(view: ClaimView, limit: int, seed: int, should_stop: Stop, on_progress: Progress) -> NextTasks:
+def _draw_steps(view: ClaimView, limit: int, seed: int) -> Iterator[NextStep]:
     chance = random.Random(seed)  # noqa: S311 - a lottery of tasks, not a secret
     strategy, whole = Strategy.WEIGHTED_RANDOM, 0.0
     found = _by_lottery(view, limit, chance) if view.offer is not None else None
     if found is None:
-        raced = _by_race(view, limit, chance, should_stop, on_progress)
-        if raced is None:
-            return NextTasks(strategy, (), complete=False, drawn=True)
-        found, whole = raced
+        nothing = NextTasks(strategy, (), complete=False, drawn=True)
+        race = _Race(limit, chance)
+        for runner in view.anyhow():
+            if race.let_run(runner):
+                yield NextStep(nothing, view.looked_at)
+        found, whole = race.first(), race.whole
     else:
+        drawn = NextTasks(strategy, tuple(map(_upcoming, found)), complete=False, drawn=True)
         for whole, looked_at in total_weight(view):  # noqa: B007 - it is the last one afterwards
-            on_progress(looked_at)
-            if should_stop():
-                return NextTasks(strategy, tuple(map(_upcoming, found)), complete=False, drawn=True)
-    return NextTasks(strategy, tuple(_upcoming(each, _share(each, whole)) for each in found), drawn=True)
+            yield NextStep(drawn, looked_at)
+    tasks = tuple(_upcoming(each, _share(each, whole)) for each in found)
+    yield NextStep(NextTasks(strategy, tasks, drawn=True), view.looked_at)
 
 
 def _share(found: Candidate, whole: float) -> float | None:
@@ -184,28 +228,30 @@ def _thrown(
     return list(ids)
 
 
-def _by_race(
-    view: ClaimView, limit: int, chance: random.Random, should_stop: Stop, on_progress: Progress
-) -> tuple[list[Candidate], float] | None:
-    """Let all that are in line run the exponential race, a stretch a statement; None where it was stopped.
+class _Race:
+    """The exponential race of all that are in line, told one after another."""
 
-    Returns:
-        The first ``limit``, and the weight of all that would run.
-    """
-    whole = 0.0
-    best: list[tuple[float, int, Candidate]] = []  # the smallest keys, negative: the worst of them is on top
-    for number, found in enumerate(view.anyhow()):
-        if should_stop():
-            return None
-        on_progress(number)
+    def __init__(self, limit: int, chance: random.Random) -> None:
+        self.whole = 0.0  # the weight of all that would run
+        self._limit = limit
+        self._chance = chance
+        self._ran = 0
+        self._best: list[tuple[float, int, Candidate]] = []  # the smallest keys, negative: the worst of them is on top
+
+    def let_run(self, found: Candidate | None) -> bool:
+        """Let one run; return whether it is time for others to have a word."""
         if found is None:
-            continue
+            return True
         weight = claim_sql.weight(found.key.level)
-        whole += 0.0 if found.used_up else weight
-        key = math.log(1.0 - chance.random()) / weight
-        entry = (key, found.key.task_id, found)
-        if len(best) < limit:
-            heapq.heappush(best, entry)
-        elif entry[:2] > best[0][:2]:
-            heapq.heapreplace(best, entry)
-    return [found for _, _, found in sorted(best, key=lambda entry: entry[:2], reverse=True)], whole
+        self.whole += 0.0 if found.used_up else weight
+        entry = (math.log(1.0 - self._chance.random()) / weight, found.key.task_id, found)
+        if len(self._best) < self._limit:
+            heapq.heappush(self._best, entry)
+        elif entry[:2] > self._best[0][:2]:
+            heapq.heapreplace(self._best, entry)
+        self._ran += 1
+        return self._ran % _RUN_AT_ONCE == 0
+
+    def first(self) -> list[Candidate]:
+        """Return the first ones, in order."""
+        return [found for _, _, found in sorted(self._best, key=lambda entry: entry[:2], reverse=True)]

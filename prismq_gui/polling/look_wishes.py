@@ -8,8 +8,8 @@ window's start otherwise.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -20,8 +20,9 @@ from prismq_gui.queue.claim_sql import Strategy
 from prismq_gui.queue.timestamps import now_utc
 
 if TYPE_CHECKING:
-    from prismq_gui.insight.explanations import Explanation, NextTasks
+    from prismq_gui.insight.explanations import Explanation, NextTasks, Offer
     from prismq_gui.insight.lanes import Lanes
+    from prismq_gui.insight.messages import Cell
     from prismq_gui.insight.timeline import Timeline
     from prismq_gui.insight.worker_facts import AllWorkers
 
@@ -111,11 +112,17 @@ class TaskWish:
 
 @dataclass(frozen=True, slots=True)
 class Upcoming50:
-    """What comes next. ``tasks`` is None while it is looked for; ``looked_at`` counts what was looked at till then."""
+    """What comes next, as far as known. ``tasks`` is None before anything was looked at.
+
+    ``looked_at`` counts entries of the index, ``types`` has the type of each task. ``offer`` is the worker's, None
+    where any is meant.
+    """
 
     tasks: NextTasks | None
     now: datetime
     looked_at: int = 0
+    types: Mapping[int, Cell] = field(default_factory=dict)
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +140,27 @@ class NextWish:
         """What comes next."""
         return LookKind.NEXT
 
-    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[Upcoming50]:
-        """Yield the one answer; the reading itself asks after each statement whether it is over."""
+    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[Upcoming50 | None]:
+        """Yield what is found so far ten times a second, then the whole; None for a step that tells nothing."""
         from prismq_gui.insight.matching import offer_of  # noqa: PLC0415
-        from prismq_gui.insight.upcoming import LIMIT, next_tasks  # noqa: PLC0415
+        from prismq_gui.insight.upcoming import LIMIT, next_steps  # noqa: PLC0415
 
         now, limit = now_utc(), self.limit or LIMIT
         offer = offer_of(reader, self.worker, self.types) if self.worker else None
-        yield Upcoming50(None, now)
-        found = next_tasks(reader, offer, self.strategy, limit=limit, now=now, seed=self.seed, should_stop=is_over)
-        yield Upcoming50(found, now)
+        yield Upcoming50(None, now, offer=offer)
+        told_at, types = time.monotonic(), dict[int, "Cell"]()
+        for step in next_steps(
+            reader, offer, self.strategy, limit=limit, now=now, seed=self.seed, types=() if offer else self.types
+        ):
+            if step.found.complete or time.monotonic() - told_at >= TELL_EVERY_S:
+                told_at = time.monotonic()
+                new = [each.task_id for each in step.found.tasks if each.task_id not in types]
+                types |= {id: row.type for id, row in reader.task_rows(new).items()}
+                yield Upcoming50(step.found, now, step.looked_at, dict(types), offer)
+            else:
+                yield None
+            if is_over():
+                return
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from prismq_gui.operations.messages import OperationKind, Report, Target
 from prismq_gui.theme import Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.about_dialog import AboutDialog
-from prismq_gui.views.next_dialog import NextDialog
 from prismq_gui.views.plan_dialog import PlanDialog
 from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
 from prismq_gui.views.table_view import BigTableView
@@ -25,6 +24,7 @@ from prismq_gui.views.table_view import BigTableView
 if TYPE_CHECKING:
     from prismq_gui.views.compare_dialog import CompareDialog
     from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.next_dialog import NextDialog
     from prismq_gui.views.palette import Palette
 
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
@@ -214,7 +214,14 @@ class Commands(QObject):
         if self.next_dialog is not None:
             self.next_dialog.close()
         names = [name for name in map(self._window.workers_page.model.id_at, range(200)) if name is not None]
-        dialog = NextDialog(self._theme, self._window.engine.looks, names, worker, self._window)
+        snapshot = self._window.session.snapshot
+        waiting = [each.count for each in snapshot.counts if each.status == "queued"] if snapshot is not None else []
+        from prismq_gui.views.next_dialog import NextDialog  # noqa: PLC0415 - 13 ms of the window's start
+
+        dialog = NextDialog(
+            self._theme, self._window.engine.looks, names, worker, self._window,
+            types=snapshot.types if snapshot is not None else (), waiting=waiting[0] if waiting else None,
+        )  # fmt: skip
         self.next_dialog = dialog
         dialog.task_requested.connect(self._window.show_task)
         self._window.session.snapshot_changed.connect(dialog.note_snapshot)

@@ -140,6 +140,27 @@ def test_the_next_are_told_in_order_and_for_one_worker(open_engine, tmp_path):
     assert [each.chance for each in last.tasks.tasks] == [pytest.approx(1 / 70)] * 5
 
 
+def test_the_next_are_told_for_some_types_of_any_worker_and_of_one(open_engine, tmp_path):
+    path = make_foreign_queue(tmp_path / "q.db", 9)
+    run_sql(path, "UPDATE task_queue SET type = 'mail', compatibility = '{\"gpu\": 1}' WHERE id % 3 = 0")
+    run_sql(path, "INSERT INTO workers (worker_id, capabilities) VALUES ('cpu', '{}'), ('gpu', '{\"gpu\": 1}')")
+    past, lock = "2026-01-01 00:00:00", "status = 'leased', locked_by = 'gone', lease_until_utc"
+    run_sql(path, f"UPDATE task_queue SET {lock} = '{past}' WHERE id IN (1, 6)")  # over: given back first
+    _, asker = open_engine(path)
+
+    def found(worker: str, strategy: Strategy, types: tuple[str, ...]) -> set[int]:
+        last = asker.ask(NextWish(worker, strategy, types))[-1]
+        assert last.tasks.complete
+        assert dict.fromkeys(last.types, types[0]) == dict(last.types)
+        return {each.task_id for each in last.tasks.tasks}
+
+    for strategy in Strategy:
+        assert found("", strategy, ("mail",)) == {3, 6, 9}
+        assert found("gpu", strategy, ("mail",)) == {3, 6, 9}
+        assert found("cpu", strategy, ("mail",)) == set()
+        assert found("cpu", strategy, ("job",)) == {1, 2, 4, 5, 7, 8}
+
+
 def test_a_worker_that_is_not_registered_is_a_problem(open_engine, tmp_path):
     _, asker = open_engine(make_foreign_queue(tmp_path / "q.db", 3))
     asker.ask(NextWish("nobody"))

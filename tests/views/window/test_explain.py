@@ -10,7 +10,9 @@ from PySide6.QtTest import QTest
 
 from prismq_gui.insight.explanations import Verdict
 from prismq_gui.insight.states import StatusKind
-from prismq_gui.polling.look_wishes import TaskWish
+from prismq_gui.polling import look_wishes
+from prismq_gui.polling.look_wishes import TaskWish, Upcoming50
+from prismq_gui.polling.looking import Look
 from prismq_gui.queue.claim_sql import Strategy
 from tests.helpers.files import make_foreign_queue, run_sql
 from tests.views.window.conftest import Driver
@@ -102,12 +104,76 @@ def test_what_comes_next_is_told_for_the_chosen_worker(driver: Driver, tmp_path:
     assert dialog.tree.topLevelItem(0).text(1) == "60"
     dialog.strategy.setCurrentIndex(list(Strategy).index(Strategy.WEIGHTED_RANDOM))
     driver.until(lambda: dialog.is_told)
-    assert dialog.tree.topLevelItem(0).text(4) == "1.82 %"
+    assert dialog.tree.topLevelItem(0).text(5) == "1.82 %"
     QTest.keyClick(dialog.tree, Qt.Key.Key_Return)
     chosen = int(dialog.tree.topLevelItem(0).text(1))
     driver.until(lambda: driver.window.tasks_page.detail.task_id == chosen)
     driver.window.commands.close_file()
     assert driver.window.commands.next_dialog is None
+
+
+def test_what_comes_next_is_told_for_chosen_types_by_keys_alone(driver: Driver, tmp_path: Path) -> None:
+    path = make_foreign_queue(tmp_path / "q.db", 6)
+    run_sql(path, "UPDATE task_queue SET type = 'mail' WHERE id > 2")
+    run_sql(path, "UPDATE task_queue SET type = 'a, b' WHERE id > 4")
+    driver.open(path)
+    QTest.keyClick(driver.window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    dialog = driver.window.commands.next_dialog
+    assert dialog is not None
+    driver.until(lambda: dialog.is_told)
+
+    def shown() -> list[str]:
+        items = [dialog.tree.topLevelItem(row) for row in range(dialog.tree.topLevelItemCount())]
+        return [f"{item.text(1)} {item.text(2)}" for item in items]
+
+    def ask_for(text: str) -> list[str]:
+        dialog.types.clear()
+        QTest.keyClicks(dialog.types, text)
+        QTest.keyClick(dialog.types, Qt.Key.Key_Return)
+        driver.until(lambda: dialog.is_told)
+        return shown()
+
+    assert ask_for("mail") == ["3 mail", "4 mail"]
+    assert ask_for("job, mail") == ["1 job", "2 job", "3 mail", "4 mail"]
+    assert ask_for("a, b") == ["5 a, b", "6 a, b"]
+    assert ask_for("x") == []
+    assert "nothing that a worker" in dialog.words.text()
+    assert len(ask_for("")) == 6
+    assert dialog.isVisible(), "Enter in the line closes nothing"
+
+
+def test_a_long_search_for_what_comes_next_tells_how_far_it_is_and_stops(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_wishes, "TELL_EVERY_S", 0.0)
+    path = make_foreign_queue(tmp_path / "long.db", 30_000)
+    run_sql(path, "INSERT INTO workers (worker_id, capabilities) VALUES ('cpu', '{\"gpu\": false}')")
+    run_sql(path, "UPDATE task_queue SET compatibility = '{\"gpu\": true}' WHERE id > 3")
+    driver.open(path)
+    driver.act("next_tasks")
+    dialog = driver.window.commands.next_dialog
+    driver.until(lambda: dialog.is_told)
+    told: list[str] = []
+    desk = driver.window.engine.looks
+
+    def stop_on_the_way(look: Look) -> None:
+        found = look.answer
+        tasks = found.tasks if isinstance(found, Upcoming50) else None
+        if tasks is not None and not tasks.complete and len(tasks.tasks) == 3 and not told:
+            told.append(dialog.words.text())
+            dialog.stop_button.click()
+
+    desk.told.connect(stop_on_the_way)
+    dialog.worker.setCurrentIndex(1)
+    driver.until(lambda: told and dialog.is_told)
+    assert "of at most 30,000 that wait; 3 found so far" in told[0]
+    assert dialog.words.text().endswith("the 3 found till then are shown.")
+    assert dialog.tree.topLevelItemCount() == 3
+    assert not dialog.stop_button.isEnabled()
+    dialog.again_button.click()
+    driver.until(lambda: dialog.is_told)
+    assert "It offers gpu False." in dialog.words.text()
+    assert dialog.bar.isHidden()
 
 
 @pytest.mark.usefixtures("qapp")
