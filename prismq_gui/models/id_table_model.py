@@ -29,6 +29,7 @@ from prismq_gui.polling.messages import (
     IdsPatched,
     Link,
     LinkState,
+    PauseWish,
     Query,
     RowsLoaded,
     RowsRequest,
@@ -111,7 +112,9 @@ class IdTableModel(QAbstractTableModel):
         self._held = False
         self._pending: list[IdsPatched] = []
         self._held_rows = 0
-        self._progress, self._complete = 0.0, False
+        self._progress, self._complete, self._stopped = 0.0, False, False
+        self._shown_order, self._is_leading = self._order, False
+        self._first_seen = 0
         self._has_failed = False
         self._day = date.today()
         self._day_timer = QTimer(self, interval=DAY_CHECK_MS)
@@ -170,8 +173,9 @@ class IdTableModel(QAbstractTableModel):
         self._ask(same_rows=True)
 
     def _ask(self, *, same_rows: bool) -> None:
-        waiting = self._generation != self._shown_generation
-        self._same_rows = same_rows and (self._same_rows or not waiting)
+        self._stopped = False
+        self._same_rows = same_rows and (self._same_rows or not self._is_waiting)
+        self._is_leading = self._is_leading and self._same_rows
         self._generation += 1
         self._incoming = IdList()
         self._incoming_since = 0.0
@@ -190,6 +194,40 @@ class IdTableModel(QAbstractTableModel):
     def is_complete(self) -> bool:
         """Whether the query is answered wholly."""
         return self._complete
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the person had the reading stopped; ``progress`` says how much was looked at."""
+        return self._stopped
+
+    @property
+    def is_sorting(self) -> bool:
+        """Whether rows are being put in an order that is not shown yet."""
+        return not self._complete and not self._order.is_by_id and self._is_waiting
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether the rows shown are the first of an order as far as it was read."""
+        return self._is_leading
+
+    @property
+    def _is_waiting(self) -> bool:
+        return self._generation != self._shown_generation
+
+    def stop(self) -> None:
+        """Read no further: what was found stays; where nothing but the order is new, the one before comes back."""
+        if self._complete or self._stopped:
+            return
+        if self._is_waiting and self._same_rows:
+            self._order = self._shown_order if self._order != self._shown_order else TaskOrder()
+            self._ask(same_rows=True)
+        else:
+            self._source.pause_query(PauseWish(self._table, self._generation, stopped=True))
+
+    def go_on(self) -> None:
+        """Go on where it was stopped."""
+        if self._stopped:
+            self._source.pause_query(PauseWish(self._table, self._generation, stopped=False))
 
     @property
     def count(self) -> int:
@@ -220,6 +258,7 @@ class IdTableModel(QAbstractTableModel):
 
     def set_visible_rows(self, first: int, last: int) -> None:
         """Say which rows the person sees: these are kept up to date."""
+        self._first_seen = first
         self._fetcher.set_visible_rows(first, last)
 
     # -- Qt
@@ -319,6 +358,7 @@ class IdTableModel(QAbstractTableModel):
         self._generation += 1
         self._first_generation = self._shown_generation = self._generation
         self._incoming, self._incoming_since = IdList(), 0.0
+        self._shown_order, self._is_leading, self._stopped = self._order, False, False
         self._seen = None
         self._drop_pending()
         self._fetcher.restart(forget=True)
@@ -338,18 +378,20 @@ class IdTableModel(QAbstractTableModel):
     def _on_source_ids_appended(self, message: IdsAppended) -> None:
         if message.table is not self._table or message.generation != self._generation:
             return
-        if self._shown_generation == self._generation:
+        if not self._is_waiting:
             self._structure.append(message.ids)
         else:
             self._gather(message)
-        if message.ids or message.done:
+        if message.ids or message.leading or message.done:
             self.count_changed.emit(self.count)
-        self._set_progress(message.progress, message.done)
+        self._set_progress(message.progress, message.done, message.stopped)
         self._recover()
 
     def _gather(self, message: IdsAppended) -> None:
         self._incoming.append(message.ids)
-        if not self._incoming and not message.done:
+        if message.leading:
+            self._show_leading(message.leading)
+        if not self._incoming and not (message.done or (message.stopped and not self._is_leading)):
             return
         now = time.monotonic()
         self._incoming_since = self._incoming_since or now
@@ -357,20 +399,37 @@ class IdTableModel(QAbstractTableModel):
             return
         self._show_incoming()
 
+    def _show_leading(self, ids: IdSpan) -> None:
+        """Show what would come first as far as a sort has read, unless somebody is amid the rows that are shown.
+
+        Rows of another filter have to go in any case.
+        """
+        is_other = not (self._same_rows or self._is_leading)
+        if not is_other and (self._held or self._first_seen > 0 or self._structure.has_selection):
+            return
+        self._is_leading = True
+        self._fetcher.restart(forget=False)
+        if is_other:
+            self._structure.reset(IdList([ids]))
+        else:
+            self._structure.replace(IdList([ids]))
+
     def _show_incoming(self) -> None:
         """Put what has come of the newest query in place of the rows of the one before."""
         new, self._incoming = self._incoming, IdList()
         self._shown_generation = self._generation
+        self._shown_order = self._order
         self._fetcher.restart(forget=False)
-        if self._same_rows or not self.count:
+        if self._same_rows or self._is_leading or not self.count:
             self._structure.replace(new)
         else:
             self._structure.reset(new)
+        self._is_leading = False
 
     def _on_source_ids_patched(self, message: IdsPatched) -> None:
         if message.table is not self._table or message.generation != self._generation:
             return
-        if self._shown_generation != self._generation:
+        if self._is_waiting:
             self._show_incoming()
         if message.replacement is not None:
             self._pending.clear()  # it tells all of them and more
@@ -413,9 +472,9 @@ class IdTableModel(QAbstractTableModel):
             self._has_failed = False
             self.recovered.emit()
 
-    def _set_progress(self, progress: float, complete: bool) -> None:
-        if (progress, complete) != (self._progress, self._complete):
-            self._progress, self._complete = progress, complete
+    def _set_progress(self, progress: float, complete: bool, stopped: bool = False) -> None:
+        if (progress, complete, stopped) != (self._progress, self._complete, self._stopped):
+            self._progress, self._complete, self._stopped = progress, complete, stopped
             self.progress_changed.emit(progress, complete)
 
     def _make_gone(self, wanted: int) -> Rendered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from prismq_gui.polling.messages import Query, RowsRequest
+from prismq_gui.polling.messages import PauseWish, Query, RowsRequest
 
 
 class Source(Protocol):
@@ -23,3 +23,6 @@ class Source(Protocol):
 
     def request_rows(self, request: RowsRequest) -> None:
         """Have rows read and rendered."""
+
+    def pause_query(self, wish: PauseWish) -> None:
+        """Stop to answer a query, or go on with it."""

@@ -102,6 +102,11 @@ class Structure:
         """Whether so many rows are selected that carrying each over would be felt."""
         return self._selected_rows() > CARRIED_ROWS
 
+    @property
+    def has_selection(self) -> bool:
+        """Whether any row is selected."""
+        return self._selected_rows() > 0
+
     def _selected_rows(self) -> int:
         """Return about how many rows are selected, by the corners that Qt keeps of each stretch.
 

@@ -26,6 +26,7 @@ from prismq_gui.polling.looking import LookDesk
 from prismq_gui.polling.messages import (
     Cautioned,
     Link,
+    PauseWish,
     OpenRequest,
     Query,
     RowsRequest,
@@ -79,6 +80,7 @@ class Engine(QObject):
     _refresh_wanted = Signal(object)
     _query_wanted = Signal(object)
     _rows_wanted = Signal(object)
+    _pause_query_wanted = Signal(object)
     _detail_wanted = Signal(object)
     _plan_wanted = Signal(object)
     _apply_wanted = Signal(object)
@@ -144,6 +146,7 @@ class Engine(QObject):
         self._rows_wanted.connect(feed.load_rows)
         self._detail_wanted.connect(feed.load_detail)
         feed.appended.connect(self.ids_appended)
+        self._pause_query_wanted.connect(feed.pause_query)
         feed.patched.connect(self.ids_patched)
         feed.rows_loaded.connect(self.rows_loaded)
         feed.failed.connect(self.feed_failed)
@@ -327,6 +330,10 @@ class Engine(QObject):
         self.reported.emit(report)
 
     # -- the end
+
+    def pause_query(self, wish: PauseWish) -> None:
+        """Have a query stopped where it is, or gone on with; what was found stays and new rows still come."""
+        self._pause_query_wanted.emit(wish)
 
     def shutdown(self) -> None:
         """End everything within a second, whatever runs; idempotent. Nothing is heard of it afterwards."""

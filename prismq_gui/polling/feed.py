@@ -19,7 +19,16 @@ from prismq_gui.insight.messages import LogRow, TaskRow
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.latest import Latest
-from prismq_gui.polling.messages import FeedFailed, IdsAppended, IdsPatched, Query, RowsLoaded, RowsRequest, Table
+from prismq_gui.polling.messages import (
+    FeedFailed,
+    IdsAppended,
+    IdsPatched,
+    PauseWish,
+    Query,
+    RowsLoaded,
+    RowsRequest,
+    Table,
+)
 from prismq_gui.polling.payload_pages import PayloadPage
 from prismq_gui.polling.table_feed import TableFeed
 from prismq_gui.polling.threads import Worker, guarded, problem_of
@@ -141,6 +150,14 @@ class Feed(Worker):
             self._feeds[query.table].start(query)
             self._told.pop(query.table, None)
             self._retry_at.pop(query.table, None)
+            self._timer.start(0)
+
+    @Slot(object)
+    @guarded
+    def pause_query(self, wish: PauseWish) -> None:
+        """Stop a query where it is, or go on with it, unless a newer one waits already."""
+        if wish.generation == self._latest.queries[wish.table]:
+            self._feeds[wish.table].pause(stopped=wish.stopped)
             self._timer.start(0)
 
     @Slot()

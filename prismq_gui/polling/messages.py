@@ -90,14 +90,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseWish:
+    """Look no further for a query and keep what was found, or go on (``stopped`` False)."""
+
+    table: Table
+    generation: int
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class IdsAppended:
-    """More ids of a query, in final order; sent in batches while it is being answered."""
+    """More ids of a query, in final order; sent in batches while it is being answered.
+
+    ``leading``: a sort is under way, and these rows would be the first of it if what is left to read had none before
+    them. ``stopped``: no more come before the person wants to go on; ``progress`` says how much was looked at.
+    """
 
     table: Table
     generation: int
     ids: IdSpan
     progress: float
     done: bool
+    leading: IdSpan | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

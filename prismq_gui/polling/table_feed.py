@@ -22,6 +22,7 @@ from prismq_gui.polling.messages import IdsAppended, IdsPatched, Query, Span
 
 TAIL_LIMIT = 50_000  # new rows taken at once; the rest in the next step
 
+LEADING_INTERVAL_S = 0.5  # rows that lead a sort under way are no faster to be read
 SCAN_INTERVAL_S = 1.0  # new rows come at once, by the tail; this is for rows that left, or changed their place
 
 Tell = Callable[[IdsAppended | IdsPatched], None]
@@ -36,6 +37,7 @@ class _Scan:
     horizon: int  # the newest id when it began: newer ones are the tail's
     is_first: bool
     cost_s: float = 0.0
+    progress: float = 0.0
 
 
 class TableFeed:
@@ -55,6 +57,10 @@ class TableFeed:
         self._has_changed = False  # since the list was last known to be true
         self._has_tail = False
         self._scan_again_at = 0.0
+        self._is_stopped = False
+        self._fresh = 0  # rows that came at the top while the first scan was stopped
+        self._leading: IdSpan = range(0)  # as told
+        self._leading_at = 0.0
 
     # -- wishes
 
@@ -65,8 +71,21 @@ class TableFeed:
         self._ids = IdList()
         self._batches = Batches()
         self._is_complete = self._has_told_all = False
-        self._has_changed = self._has_tail = False
+        self._has_changed = self._has_tail = self._is_stopped = False
         self._scan_again_at = 0.0
+        self._fresh, self._leading, self._leading_at = 0, range(0), 0.0
+
+    def pause(self, *, stopped: bool) -> None:
+        """Look no further for now and keep what was found, or go on where it was left."""
+        query, scan = self.query, self._scan
+        if query is None or scan is None or not scan.is_first or stopped == self._is_stopped:
+            return
+        self._is_stopped = stopped
+        if stopped:
+            self._horizon = max(scan.horizon, self._newest_listed(query))
+            self._tell_batches(query, IdChunk(progress=scan.progress), time.monotonic())
+        else:
+            self._tell(IdsAppended(query.table, query.generation, range(0), scan.progress, done=False))
 
     def stop(self) -> None:
         """Give up the scan under way."""
@@ -83,6 +102,9 @@ class TableFeed:
     def fail(self) -> None:
         """Give up what failed, and take it up again with the next step without telling a row twice."""
         query, scan = self.query, self._scan
+        if self._is_stopped:  # only new rows were looked for
+            self._has_tail = True
+            return
         self.stop()
         if query is None:
             return
@@ -105,6 +127,8 @@ class TableFeed:
         """Return how long until there is something to do: 0 at once, None not before the file changes."""
         if self.query is None:
             return None
+        if self._is_stopped:  # new rows come at the top all the same; at the end the rest has its place
+            return 0.0 if self._has_tail and _is_newest_first(self.query) and _is_by_id(self.query) else None
         if self._scan is not None or not self._is_complete or self._has_tail:
             return 0.0
         return max(0.0, self._scan_again_at - now) if self._has_changed else None
@@ -114,7 +138,9 @@ class TableFeed:
         query = self.query
         if query is None:
             return
-        if self._scan is not None:
+        if self._is_stopped:
+            self._take_tail(query, reader)
+        elif self._scan is not None:
             self._advance(query, self._scan)
         elif not self._is_complete:
             self._begin(query, reader, is_first=True)
@@ -127,7 +153,7 @@ class TableFeed:
     def _begin(self, query: Query, reader: QueueReader, *, is_first: bool) -> None:
         if isinstance(query.filter, TaskFilter):
             horizon = reader.newest_task_id()
-            chunks = reader.scan_tasks(query.filter, query.order)
+            chunks = reader.scan_tasks(query.filter, query.order, soon=is_first)
         else:
             horizon = reader.newest_log_id()
             if is_first and query.filter.is_empty:
@@ -142,20 +168,42 @@ class TableFeed:
         chunk = next(scan.chunks, IdChunk(progress=1.0, done=True))
         now = time.monotonic()
         scan.cost_s += now - started
-        scan.found.append(chunk.ids)
+        scan.progress = chunk.progress
+        if chunk.above:
+            self._put_above(query, scan, chunk, now)
+        else:
+            scan.found.append(chunk.ids)
         if scan.is_first:
-            self._batches.add(chunk.ids)
+            self._batches.add(range(0) if chunk.above else chunk.ids)
             if chunk.done or self._batches.is_due(now):
                 self._tell_batches(query, chunk, now)
         if chunk.done:
             self._finish(query, scan)
 
+    def _put_above(self, query: Query, scan: _Scan, chunk: IdChunk, now: float) -> None:
+        """Take ids that come before all others; the window must have been told of those."""
+        if scan.is_first and chunk.ids:
+            self._tell_batches(query, IdChunk(progress=chunk.progress), now)
+            span = Span(self._fresh, len(chunk.ids), chunk.ids)
+            self._tell(IdsPatched(query.table, query.generation, inserted=(span,)))
+        scan.found.insert(self._fresh if scan.is_first else 0, chunk.ids)
+
     def _tell_batches(self, query: Query, chunk: IdChunk, now: float) -> None:
         spans = list(self._batches.take(now))
         for place, ids in enumerate(spans):
-            is_done = chunk.done and place == len(spans) - 1
-            self._has_told_all = is_done
-            self._tell(IdsAppended(query.table, query.generation, ids, chunk.progress, is_done))
+            is_last = place == len(spans) - 1
+            self._has_told_all = chunk.done and is_last
+            self._tell(
+                IdsAppended(query.table, query.generation, ids, chunk.progress, self._has_told_all,
+                            self._new_leading(chunk, now) if is_last else None, self._is_stopped and is_last)
+            )  # fmt: skip
+
+    def _new_leading(self, chunk: IdChunk, now: float) -> IdSpan | None:
+        """Return what leads a sort, None where it was told or where that was only a moment ago."""
+        if not chunk.leading or now < self._leading_at or chunk.leading == self._leading:
+            return None
+        self._leading, self._leading_at = chunk.leading, now + LEADING_INTERVAL_S
+        return chunk.leading
 
     def _finish(self, query: Query, scan: _Scan) -> None:
         self.stop()
@@ -207,6 +255,7 @@ class TableFeed:
         row = len(self._ids)
         if _is_newest_first(query):
             row, ids = 0, ids[::-1]
+            self._fresh += len(ids) if self._is_stopped else 0
         self._ids.insert(row, ids)
         self._tell(IdsPatched(query.table, query.generation, inserted=(Span(row, len(ids), ids),)))
 

@@ -21,7 +21,7 @@ from prismq_gui.views.filter_line import literal
 from prismq_gui.views.filter_note import MOST_SHOWN, FilterNote, whole_text
 from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
-from prismq_gui.views.status_chips import thousands
+from prismq_gui.views.scan_stop import NOTHING_SO_FAR, ScanStop, nothing_so_far, scan_words
 from prismq_gui.views.table_view import BigTableView
 
 
@@ -44,6 +44,7 @@ class LogsPage(QWidget):
         self.follow_button = QToolButton(self)
         self.rows_label = label("", "muted", self)
         self.scan_bar = ScanBar(theme, self)
+        self.scan_stop = ScanStop(theme, self.model, self)
         self.table = BigTableView(theme, self)
         self.empty = EmptyState(theme, self)
         self._stack = QStackedWidget(self)
@@ -71,6 +72,7 @@ class LogsPage(QWidget):
         line.setSpacing(space(2))
         line.addWidget(self.filter_bar, 1)
         line.addWidget(self.rows_label)
+        line.addWidget(self.scan_stop)
         line.addWidget(self.follow_button)
         head = QVBoxLayout()
         head.setContentsMargins(space(3), space(3), space(3), space(2))
@@ -182,7 +184,7 @@ class LogsPage(QWidget):
     # -- what is shown
 
     def _on_model_progress_changed(self, progress: float, complete: bool) -> None:
-        self.scan_bar.set_progress(progress, complete)
+        self.scan_bar.set_progress(progress, complete or self.model.is_stopped)
         if not self._find_wanted() and complete:
             self._wanted_id = None
         self._show_state()
@@ -192,9 +194,12 @@ class LogsPage(QWidget):
 
     def _show_state(self) -> None:
         count = self.model.count
-        self.rows_label.setText(f"{thousands(count)} line{'s' if count != 1 else ''}")
-        if count or not self.model.is_complete:
+        self.rows_label.setText(scan_words(self.model, "line"))
+        if count or not (self.model.is_complete or self.model.is_stopped):
             self._stack.setCurrentWidget(self.table)
+        elif self.model.is_stopped:
+            self.empty.show_state("filter", NOTHING_SO_FAR, nothing_so_far(self.model, "lines"), "Clear the filter")
+            self._stack.setCurrentWidget(self.empty)
         elif self.filter().is_empty:
             self.empty.show_state("scroll-text", "No log lines", "What workers log about their tasks appears here.")
             self._stack.setCurrentWidget(self.empty)

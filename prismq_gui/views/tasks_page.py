@@ -37,6 +37,7 @@ from prismq_gui.views.filter_line import literal
 from prismq_gui.views.filter_note import MOST_SHOWN, FilterNote, whole_text
 from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
+from prismq_gui.views.scan_stop import NOTHING_SO_FAR, ScanStop, nothing_so_far, scan_words
 from prismq_gui.views.status_chips import StatusChips, thousands
 from prismq_gui.views.story_watch import StoryWatch
 from prismq_gui.views.table_view import BigTableView
@@ -75,6 +76,7 @@ class TasksPage(QWidget):
         self.filter_bar = FilterBar(theme, self)
         self.filter_note = FilterNote(theme, "tasks", self)
         self.scan_bar = ScanBar(theme, self)
+        self.scan_stop = ScanStop(theme, self.model, self)
         self.table = BigTableView(theme, self)
         self.detail = DetailPanel(theme, self)
         self.story = StoryWatch(engine.looks, self.detail)
@@ -106,6 +108,7 @@ class TasksPage(QWidget):
         line.addWidget(self.filter_bar, 1)
         line.addWidget(self.held_button)
         line.addWidget(self.rows_label)
+        line.addWidget(self.scan_stop)
         head = QVBoxLayout()
         head.setContentsMargins(space(3), space(3), space(3), space(2))
         head.setSpacing(space(2))
@@ -151,6 +154,7 @@ class TasksPage(QWidget):
         self.model.recovered.connect(self.recovered)
         self.model.dataChanged.connect(self._on_model_data_changed)
         self.held_button.clicked.connect(self.model.show_held)
+        self.scan_stop.clicked.connect(self._on_scan_stop_clicked)
         self.empty.action_requested.connect(self.clear_filter)
         self._engine.detail_loaded.connect(self._on_engine_detail_loaded)
         self._engine.feed_failed.connect(self._on_engine_feed_failed)
@@ -222,6 +226,10 @@ class TasksPage(QWidget):
     def _on_header_sort_indicator_changed(self, column: int, order: Qt.SortOrder) -> None:
         self.model.sort(column, order)
 
+    def _on_scan_stop_clicked(self) -> None:
+        """Show the order there is: that of before, where a sort was given up."""
+        self.set_order(self.model.order)
+
     def set_order(self, order: TaskOrder) -> None:
         """Sort by a column."""
         self.table.set_sort(order.column.value, order.descending)
@@ -256,7 +264,7 @@ class TasksPage(QWidget):
             self.story.tick()
 
     def _on_model_progress_changed(self, progress: float, complete: bool) -> None:
-        self.scan_bar.set_progress(progress, complete)
+        self.scan_bar.set_progress(progress, complete or self.model.is_stopped)
         self._look_for_wanted()
         self._show_state()
         if complete and not self.model.count:
@@ -275,11 +283,9 @@ class TasksPage(QWidget):
 
     def _show_state(self) -> None:
         count, selected = self.model.count, self.table.selected_count()
-        words = f"{thousands(count)} task{'s' if count != 1 else ''}"
-        if not self.model.is_complete:
-            words += " so far"
+        words = scan_words(self.model, "task")
         self.rows_label.setText(f"{words}, {thousands(selected)} selected" if selected > 1 else words)
-        if count or not self.model.is_complete:
+        if count or not (self.model.is_complete or self.model.is_stopped):
             self._stack.setCurrentWidget(self.table)
         else:
             self._show_empty()
@@ -291,6 +297,8 @@ class TasksPage(QWidget):
             self.empty.show_state("inbox", "The queue is empty", text)
         else:
             text = f"No task of this file fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"
+        elif self.model.is_stopped:
+            self.empty.show_state("filter", NOTHING_SO_FAR, nothing_so_far(self.model, "tasks"), "Clear the filter")
             self.empty.show_state("filter", "No tasks match", text, "Clear the filter")
         self._stack.setCurrentWidget(self.empty)
 

@@ -61,7 +61,9 @@ def test_what_is_asked_by_time_is_looked_for_where_it_begins(
     assert len(plain) in (399, 500, 3, 2)
     if len(plain) > 4 and descending == (sign == "<"):  # what matches is at the other end
         assert len(chunks[0].ids) > 300, "the first statement finds what a walk from the end finds last"
-        assert [list(chunk.ids) for chunk in chunks if chunk.above and chunk.ids], "and what stands out of order comes above it"
+        assert [list(chunk.ids) for chunk in chunks if chunk.above and chunk.ids], (
+            "and what stands out of order comes above it"
+        )
     assert len(seen) < 60
 
 

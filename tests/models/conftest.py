@@ -15,6 +15,7 @@ from prismq_gui.models.task_table_model import TaskTableModel
 from prismq_gui.polling.messages import (
     IdsAppended,
     IdsPatched,
+    PauseWish,
     Query,
     RowsLoaded,
     RowsRequest,
@@ -45,6 +46,7 @@ class FakeSource(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.queries: list[Query] = []
+        self.pauses: list[PauseWish] = []
         self.requests: list[RowsRequest] = []
         self.statuses: dict[int, str] = {}
         self.gone: set[int] = set()
@@ -56,9 +58,16 @@ class FakeSource(QObject):
     def request_rows(self, request: RowsRequest) -> None:
         self.requests.append(request)
 
-    def answer(self, ids: IdSpan, *, done: bool = True, progress: float = 1.0) -> None:
+    def pause_query(self, wish: PauseWish) -> None:
+        self.pauses.append(wish)
+
+    def answer(
+        self, ids: IdSpan, *, done: bool = True, progress: float = 1.0, leading: IdSpan | None = None,
+        stopped: bool = False,
+    ) -> None:  # fmt: skip
         query = self.queries[-1]
-        self.ids_appended.emit(IdsAppended(query.table, query.generation, ids, progress, done))
+        message = IdsAppended(query.table, query.generation, ids, progress, done, leading, stopped)
+        self.ids_appended.emit(message)
 
     def patch(self, removed: Sequence[tuple[int, int]] = (), inserted: Sequence[tuple[int, list[int]]] = ()) -> None:
         query = self.queries[-1]
