@@ -73,12 +73,23 @@ def read_layout(connection: ReadConnection) -> Layout:
     )
 
 
-def notes_for(path: Path, layout: Layout, journal_mode: str) -> tuple[str, ...]:
-    """Return the sentences a person should know about this file before trusting or changing it."""
+def notes_for(path: Path, layout: Layout, journal_mode: str, *, is_copy: bool = False) -> tuple[str, ...]:
+    """Return the sentences a person should know about this file before trusting or changing it.
+
+    Args:
+        path: Of the file.
+        layout: Of the file.
+        journal_mode: As SQLite names it.
+        is_copy: It is a copy or a backup by its name.
+    """
     notes = []
-    if layout.missing:
-        notes.append(f"This file lacks {', '.join(layout.missing)}; those fields show as “–”.")
-    if journal_mode.lower() != "wal":
+    tables = [name for name in layout.missing if "." not in name]
+    if tables:
+        notes.append(f"This file has no table {' and no '.join(tables)}: what would stand there is not known.")
+    columns = [name for name in layout.missing if "." in name]
+    if columns:
+        notes.append(f"This file lacks {', '.join(columns)}; those fields show as “–”.")
+    if journal_mode.lower() != "wal" and not is_copy:  # nobody works on a backup
         notes.append(
             f"Not in WAL mode ({journal_mode}): reading can hold up the workers, and they can hold up reading."
         )

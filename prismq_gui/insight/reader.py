@@ -136,7 +136,7 @@ class QueueReader:
         user_version = self._connection.value("PRAGMA user_version", doing="read the schema")
         self._user_version = user_version if isinstance(user_version, int) else 0
         self._journal_mode = str(self._connection.value("PRAGMA journal_mode", doing="read the schema"))
-        self._notes = notes_for(self._path, self._layout, self._journal_mode)
+        self._notes = notes_for(self._path, self._layout, self._journal_mode, is_copy=is_copy(self._path))
 
     def _known(self) -> Layout:
         if self._layout is None:

@@ -19,6 +19,7 @@ from prismq_gui.views.plain_text import one_line
 
 CACHE_SIZE = 8_192  # elided texts: some screens of 400 cells
 PLACEHOLDER = "…"  # a row that has not been read yet
+ABSENT = "–"  # a column that the file lacks
 
 
 class PreparedRows(Protocol):
@@ -83,6 +84,7 @@ class RowDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._theme = theme
         self._looks: tuple[ColumnLook, ...] = ()
+        self._absent: frozenset[int] = frozenset()
         self._texts: dict[tuple[str, int, bool], QStaticText] = {}
         theme.changed.connect(self._load)
         self._load()
@@ -90,6 +92,10 @@ class RowDelegate(QStyledItemDelegate):
     def set_looks(self, looks: Sequence[ColumnLook]) -> None:
         """Say how each column of the model is painted."""
         self._looks = tuple(looks)
+
+    def set_absent(self, columns: frozenset[int]) -> None:
+        """Say which columns the file lacks: their cells are not empty, but not known."""
+        self._absent = columns
 
     def look(self, column: int) -> ColumnLook:
         """Return how a column of the model is painted."""
@@ -138,8 +144,11 @@ class RowDelegate(QStyledItemDelegate):
         painter.setPen(self._text_pen)
         count = len(cells)
         for stretch in stretches:
-            if stretch.column < count and cells[stretch.column]:
-                self._paint_text(painter, rect.top(), rect.height(), stretch, cells[stretch.column])
+            text = cells[stretch.column] if stretch.column < count else ""
+            if not text and stretch.column in self._absent:
+                text = ABSENT
+            if text:
+                self._paint_text(painter, rect.top(), rect.height(), stretch, text)
 
     def _paint_text(self, painter: QPainter, top: int, height: int, stretch: Stretch, text: str) -> None:
         look = self._looks[stretch.column] if stretch.column < len(self._looks) else _PLAIN

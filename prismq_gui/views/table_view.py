@@ -442,6 +442,12 @@ class BigTableView(QTableView):
         """Show the sort mark over a column, by its stable name; sorting itself is the model's."""
         self._columns.set_sort(column_name, descending)
 
+    def set_absent(self, column_names: frozenset[str]) -> None:
+        """Say which columns the file lacks, by their stable names."""
+        names = self._columns.names
+        self._delegate.set_absent(frozenset(at for at, name in enumerate(names) if name in column_names))
+        self.viewport().update()
+
     def set_column_hidden(self, column_name: str, hidden: bool) -> None:
         """Hide or show a column by its stable name; the last one shown stays."""
         self._columns.set_hidden(column_name, hidden)

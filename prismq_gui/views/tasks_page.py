@@ -254,6 +254,8 @@ class TasksPage(QWidget):
         seen = (snapshot.epoch, snapshot.data_generation) if snapshot else None
         if seen != self._seen:
             self._seen = seen
+            missing = snapshot.facts.missing_columns if snapshot else ()
+            self.table.set_absent(frozenset(name.removeprefix("task_queue.") for name in missing))
             self._ask_detail()
         self._show_state()
 

@@ -253,8 +253,18 @@ def test_A20_missing_columns_and_tables_are_noted_and_shown_empty(tmp_path):
     assert detail.logs == ()
     assert detail.compatibility.kind == "null"
     assert {"task_queue.priority", "workers", "task_logs"} <= set(facts.missing_columns)
-    assert any("priority" in note for note in facts.notes)
+    assert any("lacks" in note and "priority" in note for note in facts.notes)
+    assert any("no table workers and no task_logs" in note for note in facts.notes)
     assert facts.write_refusal
+
+
+def test_A13_of_a_backup_it_is_no_fault_that_it_is_not_in_wal_mode(tmp_path):
+    path = make_foreign_queue(tmp_path / "queue-backup-20261101T120000Z.db", 3, wal=False)
+    with reading(path) as reader:
+        assert not any("WAL" in note for note in reader.facts().notes if "SQLite" not in note)
+    renamed = path.rename(tmp_path / "queue.db")
+    with reading(renamed) as reader:
+        assert any("Not in WAL mode" in note for note in reader.facts().notes)
 
 
 @pytest.mark.parametrize("lacking", ["id", "type", "status"])

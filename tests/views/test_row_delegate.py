@@ -53,6 +53,14 @@ def test_a_status_has_its_shape_in_its_colour(delegate):
     assert LIGHT.other in colours(painted(delegate, ("", "on hold", "")))
 
 
+def test_A20_a_column_that_the_file_lacks_shows_a_dash_and_no_empty_cell(delegate):
+    plain = painted(delegate, ("7", "", "–"))
+    assert painted(delegate, ("7", "", "")) != plain
+    delegate.set_absent(frozenset({2}))
+    assert painted(delegate, ("7", "", "")) == plain
+    assert painted(delegate, ("7", "", "job")) != plain
+
+
 def test_long_texts_stay_in_their_column(delegate, theme):
     image = painted(delegate, ("", "", "wide " * 500))
     assert max(inked(image, 200, 300)) < 300 - theme.space(1)
