@@ -33,8 +33,8 @@ def _add_worker(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _offer(options: argparse.Namespace, reader: QueueReader) -> Offer | None:
-    """Return the worker the arguments name, None where they name none.
+def _offer(options: argparse.Namespace, reader: QueueReader, *, any_of_types: bool = False) -> Offer | None:
+    """Return the worker the arguments name, None where they name none; types alone only where that is allowed.
 
     Raises:
         UsageError: The capabilities are no JSON object, or two workers are named.
@@ -47,7 +47,7 @@ def _offer(options: argparse.Namespace, reader: QueueReader) -> Offer | None:
         return offer_of(reader, options.worker, types)
     if options.capabilities is not None:
         return Offer(_capabilities(options.capabilities), types)
-    if types:
+    if types and not any_of_types:
         raise UsageError("--types are those of a worker: name it by --worker ID or --capabilities JSON")
     return None
 
@@ -135,10 +135,11 @@ def _next_arguments(parser: argparse.ArgumentParser) -> None:
 def _next(options: argparse.Namespace) -> int:
     with closing(QueueReader(database_path(options))) as reader:
         reader.open()
-        offer = _offer(options, reader)
+        offer = _offer(options, reader, any_of_types=True)
         with bar("look") as show, stoppable() as should_stop:
             found = next_tasks(
                 reader, offer, Strategy(options.strategy), limit=max(1, options.limit), seed=options.seed,
+                types=() if offer else names(options.types),
                 should_stop=should_stop, on_progress=lambda looked_at: show(looked_at, 0),
             )  # fmt: skip
         rows = reader.task_rows([each.task_id for each in found.tasks])

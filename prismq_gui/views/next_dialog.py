@@ -34,7 +34,9 @@ from prismq_gui.views.type_line import TypeLine
 from prismq_gui.views.why_view import STRATEGIES
 
 _TITLES = ("Place", "Task", "Type", "Priority", "Due since", "Chance", "Remark")
-_TYPE, _CHANCE = 2, 5
+_CHANCE = 5
+_NUMBERS = (0, 1, 3, _CHANCE)
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _ID = int(Qt.ItemDataRole.UserRole)
 _ANY = "Any worker"
 _MOST_OFFERED, _MOST_WORDS = 8, 200
@@ -88,6 +90,8 @@ class NextDialog(QDialog):
         self.strategy.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.tree.setColumnCount(len(_TITLES))
         self.tree.setHeaderLabels(list(_TITLES))
+        for column in _NUMBERS:
+            self.tree.headerItem().setTextAlignment(column, _RIGHT)
         self.tree.setRootIsDecorated(False)
         self.tree.setUniformRowHeights(True)
         self.tree.setAccessibleName("Tasks in the order they would be taken")
@@ -243,8 +247,8 @@ class NextDialog(QDialog):
         cells = [place, f"{task.task_id}", kind, one_line(cell_text(task.priority)), due, chance, remark]
         item = QTreeWidgetItem(cells)
         item.setData(1, _ID, (task.task_id,))  # not a Qt int
-        for column in (0, 1, _TYPE + 1, _CHANCE):
-            item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for column in _NUMBERS:
+            item.setTextAlignment(column, _RIGHT)
         return item
 
 

@@ -67,9 +67,16 @@ def test_next_tells_where_nothing_is_due(call: Call, queue: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--types", "mail"], ["--capabilities", "[]"], ["--capabilities", "{"], ["--strategy", "x"], ["--limit", "-1"],
+    [["--capabilities", "[]"], ["--capabilities", "{"], ["--strategy", "x"], ["--limit", "-1"],
      ["--worker", "a", "--capabilities", "{}"]],
 )  # fmt: skip
 def test_wrong_arguments_are_wrong_use(call: Call, arguments: list[str]) -> None:
     done = call("next", *arguments)
     assert (done.code, done.out) == (2, "")
+
+
+def test_next_of_some_types_needs_no_worker(call: Call, queue: Path) -> None:
+    found = call("next", "--types", "video", "--json")
+    assert [each["type"] for each in found.objects] == ["video"] * len(found.objects)
+    assert found.objects
+    assert "name it by --worker" in call("explain", "1", "--types", "video").err
