@@ -1,13 +1,13 @@
 """The engine: what the window asks of a queue file, and what it hears, without ever waiting.
 
-Owns the four working threads (poll, feed, overview, operations) and the order in which they are told of a
-new file. Wishes go down by queued signals, answers come up by signals; nothing here reads.
+Owns the working threads (poll, feed, operations, and the overview's once it is wanted) and the order in which they are
+told of a new file. Wishes go down by queued signals, answers come up by signals; nothing here reads.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
-from prismq_gui.polling.failure_desk import FailureDesk
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
 from prismq_gui.polling.known import Known
 from prismq_gui.polling.latest import Latest
@@ -26,22 +25,23 @@ from prismq_gui.polling.looking import LookDesk
 from prismq_gui.polling.messages import (
     Cautioned,
     Link,
-    PauseWish,
     OpenRequest,
+    PauseWish,
     Query,
     RowsRequest,
     Snapshot,
     Table,
 )
-from prismq_gui.polling.overview_messages import OverviewNews, Span
-from prismq_gui.polling.overview_watch import OverviewWatch
 from prismq_gui.polling.poller import Opened, Opening, Poller
 from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
-from prismq_gui.polling.search_desk import SearchDesk
 from prismq_gui.polling.threads import WorkerThread
 
 if TYPE_CHECKING:
     from prismq_gui.polling.comparing import CompareDesk
+    from prismq_gui.polling.failure_desk import FailureDesk
+    from prismq_gui.polling.overview_messages import OverviewNews, Span
+    from prismq_gui.polling.overview_watch import OverviewWatch
+    from prismq_gui.polling.search_desk import SearchDesk
 
 END_S = 1.0
 
@@ -75,12 +75,13 @@ class Engine(QObject):
     _poll_wanted = Signal()
     _known_wanted = Signal()
     _feed_opened = Signal(object)
+    _watch_opened = Signal(object)
     _feed_closed = Signal()
     _feed_changed = Signal()
     _refresh_wanted = Signal(object)
     _query_wanted = Signal(object)
-    _rows_wanted = Signal(object)
     _pause_query_wanted = Signal(object)
+    _rows_wanted = Signal(object)
     _detail_wanted = Signal(object)
     _plan_wanted = Signal(object)
     _apply_wanted = Signal(object)
@@ -99,26 +100,28 @@ class Engine(QObject):
         self._epoch = 0
         self._generation = 0  # of the data the feed was last told of
         self._operations = 0
-        breath = Breath()
+        self._breath = breath = Breath()
         self.listening = listening or Listening()
         self._poller = Poller(self._latest, breath, self.listening)
         self._feed = Feed(self._latest, render, breath)
-        self._watch = OverviewWatch(self._latest, breath, history_folder, self.listening)
+        self._watch: OverviewWatch | None = None
+        self._history_folder = history_folder
+        self._feed_opening: FeedOpening | None = None  # of the file that is open
+        self._last_snapshot: Snapshot | None = None
+        self._thresholds: Thresholds | None = None
         self._runner = Runner()
-        self.search = SearchDesk(breath, self)
         self.looks = LookDesk(breath, self, self.listening)
-        self.failures = FailureDesk(breath, self)
+        self._search: SearchDesk | None = None
+        self._failures: FailureDesk | None = None
         self._comparing: CompareDesk | None = None
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
-            WorkerThread("overview", self._watch),
             WorkerThread("operations", self._runner),
         ]
         self._is_shut_down = False
         self._connect_poller()
         self._connect_feed()
-        self._connect_watch()
         self._connect_runner()
         for thread in self._threads:
             thread.start()
@@ -143,18 +146,17 @@ class Engine(QObject):
         self._feed_changed.connect(feed.note_change)
         self._refresh_wanted.connect(feed.refresh)
         self._query_wanted.connect(feed.start_query)
+        self._pause_query_wanted.connect(feed.pause_query)
         self._rows_wanted.connect(feed.load_rows)
         self._detail_wanted.connect(feed.load_detail)
         feed.appended.connect(self.ids_appended)
-        self._pause_query_wanted.connect(feed.pause_query)
         feed.patched.connect(self.ids_patched)
         feed.rows_loaded.connect(self.rows_loaded)
         feed.failed.connect(self.feed_failed)
         feed.detail.connect(self.detail_loaded)
 
-    def _connect_watch(self) -> None:
-        watch = self._watch
-        self._feed_opened.connect(watch.open_file)
+    def _connect_watch(self, watch: OverviewWatch) -> None:
+        self._watch_opened.connect(watch.open_file)
         self._feed_closed.connect(watch.close_file)
         self._pause_wanted.connect(watch.set_paused)
         self._poll_wanted.connect(watch.look_now)
@@ -191,18 +193,20 @@ class Engine(QObject):
         self._latest.opening += 1  # first, so that what is ended knows it is void
         self._poller.interrupt()
         self._feed.interrupt()
-        self._watch.interrupt()
+        if self._watch is not None:
+            self._watch.interrupt()
+        self._feed_opening = self._last_snapshot = None
         self._feed_closed.emit()
-        self.search.close_file()
-        self.looks.close_file()
-        self.failures.close_file()
+        for desk in self._file_desks():
+            desk.close_file()
         self.known_values.emit(None)
 
     def set_paused(self, paused: bool) -> None:
         """Stop to look at the file, or look again; rows that are scrolled to are read all the same."""
         self.looks.paused = paused
         self._pause_wanted.emit(paused)
-        self.failures.set_paused(paused)
+        if self._failures is not None:
+            self._failures.set_paused(paused)
 
     def _on_poller_opened(self, opened: Opened) -> None:
         if self._request is None or opened.number != self._latest.opening:
@@ -211,10 +215,11 @@ class Engine(QObject):
         self._epoch = opened.epoch
         self._generation = 1
         # The feed hears of the file before the models ask it anything about it.
-        self._feed_opened.emit(FeedOpening(self._latest.opening, opened.epoch, self._request.path))
-        self.search.open_file(self._request.path)
-        self.looks.open_file(self._request.path)
-        self.failures.open_file(self._request.path)
+        self._feed_opening = FeedOpening(self._latest.opening, opened.epoch, self._request.path)
+        self._feed_opened.emit(self._feed_opening)
+        self._watch_opened.emit(self._feed_opening)
+        for desk in self._file_desks():
+            desk.open_file(self._request.path)
         self.opened.emit(opened.facts)
 
     def _on_poller_cautioned(self, asked: Cautioned) -> None:
@@ -230,7 +235,9 @@ class Engine(QObject):
         if snapshot.data_generation != self._generation:
             self._generation = snapshot.data_generation
             self._feed_changed.emit()
-            self.failures.note_change()
+            if self._failures is not None:
+                self._failures.note_change()
+        self._last_snapshot = snapshot
         self._snapshot_taken.emit(snapshot)
         self.snapshot.emit(snapshot)
 
@@ -242,16 +249,65 @@ class Engine(QObject):
         if known.epoch == self._epoch and self._path is not None:
             self.known_values.emit(known)
 
+    # -- desks that are made when they are first asked for: at the window's start nothing is asked of them
+
+    def _file_desks(self) -> Iterator[SearchDesk | LookDesk | FailureDesk]:
+        """Yield those that follow the file that is open, as far as they are made."""
+        yield self.looks
+        yield from (desk for desk in (self._search, self._failures) if desk is not None)
+
+    @property
+    def search(self) -> SearchDesk:
+        """Where everything is searched."""
+        if self._search is None:
+            from prismq_gui.polling.search_desk import SearchDesk  # noqa: PLC0415
+
+            self._search = SearchDesk(self._breath, self)
+            if self._path is not None:
+                self._search.open_file(self._path)
+        return self._search
+
+    @property
+    def failures(self) -> FailureDesk:
+        """Where failures are grouped."""
+        if self._failures is None:
+            from prismq_gui.polling.failure_desk import FailureDesk  # noqa: PLC0415
+
+            self._failures = FailureDesk(self._breath, self)
+            self._failures.set_paused(self.looks.paused)
+            if self._path is not None:
+                self._failures.open_file(self._path)
+        return self._failures
+
     @property
     def comparing(self) -> CompareDesk:
-        """Where two files are compared; made when it is first asked for."""
+        """Where two files are compared."""
         if self._comparing is None:
-            from prismq_gui.polling.comparing import CompareDesk  # noqa: PLC0415 - 6 ms of the window's start
+            from prismq_gui.polling.comparing import CompareDesk  # noqa: PLC0415
 
             self._comparing = CompareDesk(self)
         return self._comparing
 
     # -- the overview
+
+    def start_overview(self) -> None:
+        """Tell the overview from now on (``overview``); nothing is read for it, nor noted, before."""
+        if self._watch is not None or self._is_shut_down:
+            return
+        from prismq_gui.polling.overview_watch import OverviewWatch  # noqa: PLC0415
+
+        watch = self._watch = OverviewWatch(self._latest, self._breath, self._history_folder, self.listening)
+        watch.set_paused(self.looks.paused)
+        if self._thresholds is not None:
+            watch.set_thresholds(self._thresholds)
+        thread = WorkerThread("overview", watch)
+        self._threads.append(thread)
+        self._connect_watch(watch)
+        thread.start()
+        if self._feed_opening is not None:
+            self._watch_opened.emit(self._feed_opening)
+        if self._last_snapshot is not None:
+            self._snapshot_taken.emit(self._last_snapshot)
 
     def show_past(self, span: Span | None) -> None:
         """Tell (``overview``) so much of the past each second; None: nobody looks, the verdict alone is kept up."""
@@ -259,6 +315,7 @@ class Engine(QObject):
 
     def set_thresholds(self, thresholds: Thresholds) -> None:
         """Judge by these from now on, in the verdict and wherever a worker is called silent."""
+        self._thresholds = thresholds
         self.listening.set_silent_after(thresholds.silent_after_s)
         self._thresholds_wanted.emit(thresholds)
 
@@ -274,6 +331,10 @@ class Engine(QObject):
         self._feed.interrupt_scan(query)
         self._query_wanted.emit(query)
 
+    def pause_query(self, wish: PauseWish) -> None:
+        """Have a query stopped where it is, or gone on with; what was found stays and new rows still come."""
+        self._pause_query_wanted.emit(wish)
+
     def request_rows(self, request: RowsRequest) -> None:
         """Have rows read and rendered (``rows_loaded``); a newer request voids older ones."""
         self._latest.rows[request.table] = request.sequence
@@ -283,7 +344,8 @@ class Engine(QObject):
         """Read figures and list anew now, whatever it costs."""
         self._refresh_wanted.emit(table)
         self._poll_wanted.emit()
-        self.failures.look_now()
+        if self._failures is not None:
+            self._failures.look_now()
 
     def request_detail(self, sequence: int, task_id: int) -> None:
         """Have all of one task read (``detail_loaded``); the newest sequence wins."""
@@ -331,10 +393,6 @@ class Engine(QObject):
 
     # -- the end
 
-    def pause_query(self, wish: PauseWish) -> None:
-        """Have a query stopped where it is, or gone on with; what was found stays and new rows still come."""
-        self._pause_query_wanted.emit(wish)
-
     def shutdown(self) -> None:
         """End everything within a second, whatever runs; idempotent. Nothing is heard of it afterwards."""
         if self._is_shut_down:
@@ -344,21 +402,16 @@ class Engine(QObject):
         self._latest.opening += 1
         self.stop_operation()
         self.blockSignals(True)
-        self.search.ask_to_end()
-        self.looks.ask_to_end()
-        self.failures.ask_to_end()
-        if self._comparing is not None:
-            self._comparing.ask_to_end()
+        desks = [desk for desk in (*self._file_desks(), self._comparing) if desk is not None]
+        for desk in desks:
+            desk.ask_to_end()
         for thread in self._threads:
             thread.ask_to_end()
         deadline = time.monotonic() + END_S
         for thread in self._threads:
             thread.end(deadline)
-        self.search.end(deadline)
-        self.looks.end(deadline)
-        self.failures.end(deadline)
-        if self._comparing is not None:
-            self._comparing.end(deadline)
+        for desk in desks:
+            desk.end(deadline)
 
 
 def _refused(what: str, subject: str, advice: str) -> Problem:

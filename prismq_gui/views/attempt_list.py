@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QBrush, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
-from prismq_gui.insight.timeline import Attempt, Event, EventKind, Outcome, Source, Timeline
+from prismq_gui.insight.timeline_records import Attempt, Event, EventKind, Outcome, Source, Timeline
 from prismq_gui.models.times import short_time
 from prismq_gui.queue.timestamps import exact_text
 from prismq_gui.theme import Status, Theme

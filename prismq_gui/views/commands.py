@@ -266,6 +266,11 @@ class Commands(QObject):
         """Show the saved views."""
         self._window.saved_views.manage()
 
+    def choose_columns(self) -> None:
+        """Choose the columns of the page's table."""
+        page = self._window.logs_page if self._window.page == "logs" else self._window.tasks_page
+        page.columns.choose()
+
     def set_thresholds(self) -> None:
         """Say from when on something is a problem."""
         self._window.thresholds.ask()

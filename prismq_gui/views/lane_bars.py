@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import inf
 
 from prismq_gui.insight.lanes import Lane, Lanes, Span
-from prismq_gui.insight.timeline import Outcome
+from prismq_gui.insight.timeline_records import Outcome
 from prismq_gui.models.times import short_time
 from prismq_gui.queue.timestamps import exact_text
 from prismq_gui.views.plain_text import one_line

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
 from prismq_gui.insight.lanes import Lanes
 from prismq_gui.insight.states import WorkerState
-from prismq_gui.insight.timeline import Outcome
+from prismq_gui.insight.timeline_records import Outcome
 from prismq_gui.theme import Status, Theme
 from prismq_gui.theme.shapes import draw_shape
 from prismq_gui.views.attempt_list import OUTCOMES

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from prismq_gui.insight.lanes import Lanes, Span
-from prismq_gui.insight.timeline import Outcome
+from prismq_gui.insight.timeline_records import Outcome
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.attempt_list import INFERRED, OUTCOMES
 from prismq_gui.views.elided_label import ElidedLabel

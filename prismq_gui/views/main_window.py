@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QIcon, QShowEvent
@@ -21,32 +22,34 @@ from prismq_gui.insight.messages import FileFacts
 from prismq_gui.insight.versions import sqlite_note, sqlite_version
 from prismq_gui.operations.messages import Report, Selected
 from prismq_gui.polling.engine import Engine
-from prismq_gui.polling.messages import Cautioned, LinkState, Snapshot, Table
+from prismq_gui.polling.messages import Cautioned, LinkState, Snapshot
 from prismq_gui.resources import resource_path
-from prismq_gui.settings import Settings, SettingsStore, merged
+from prismq_gui.settings import NamedLayout, Settings, SettingsStore, merged
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views import memory, recent_files
 from prismq_gui.views.banner import Banner
 from prismq_gui.views.caution_dialog import CautionDialog
 from prismq_gui.views.commands import Commands
 from prismq_gui.views.dropping import dropped_files
-from prismq_gui.views.failures_page import FailuresPage
-from prismq_gui.views.logs_page import LogsPage
 from prismq_gui.views.notices import Notices
-from prismq_gui.views.overview_page import OverviewPage
+from prismq_gui.views.page_book import NAMES, WAIT_MS, PageBook
 from prismq_gui.views.plain_text import one_line
 from prismq_gui.views.rail import Rail, RailPage
-from prismq_gui.views.reason_links import follow
 from prismq_gui.views.saved_views import SavedViews
-from prismq_gui.views.search_page import SearchPage
 from prismq_gui.views.session import Session
 from prismq_gui.views.start_page import StartPage
 from prismq_gui.views.status_line import StatusLine
-from prismq_gui.views.table_view import BigTableView
-from prismq_gui.views.tasks_page import TasksPage
 from prismq_gui.views.threshold_setting import ThresholdSetting
 from prismq_gui.views.top_bar import TopBar
-from prismq_gui.views.workers_page import WorkersPage
+
+if TYPE_CHECKING:
+    from prismq_gui.views.failures_page import FailuresPage
+    from prismq_gui.views.logs_page import LogsPage
+    from prismq_gui.views.overview_page import OverviewPage
+    from prismq_gui.views.search_page import SearchPage
+    from prismq_gui.views.table_view import BigTableView
+    from prismq_gui.views.tasks_page import TasksPage
+    from prismq_gui.views.workers_page import WorkersPage
 
 PAGES = (
     RailPage("overview", "Overview", "layout-dashboard", "Ctrl+0"),
@@ -93,23 +96,11 @@ class MainWindow(QMainWindow):
         self.thresholds = ThresholdSetting(self, theme, self._keep)
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
-        self.overview_page = OverviewPage(theme, engine, self)
-        self.tasks_page = TasksPage(theme, engine, self)
-        self.failures_page = FailuresPage(theme, engine, self)
-        self.workers_page = WorkersPage(theme, engine.looks, self)
-        self.logs_page = LogsPage(theme, engine, self)
-        self.search_page = SearchPage(theme, engine, self)
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
-        self._pages: dict[str, OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage] = {
-            "overview": self.overview_page,
-            "tasks": self.tasks_page,
-            "failures": self.failures_page,
-            "workers": self.workers_page,
-            "logs": self.logs_page,
-            "search": self.search_page,
-        }
+        self._index_folder: Path | None = None
         self._stack = QStackedWidget(self)
+        self._book = PageBook(self, theme, self._stack)
         self._tick_timer = QTimer(self, interval=TICK_MS)
         self._lay_out()
         self._connect()
@@ -117,8 +108,7 @@ class MainWindow(QMainWindow):
         self._tick_timer.start()
 
     def _lay_out(self) -> None:
-        for widget in (*self._pages.values(), self.start_page):
-            self._stack.addWidget(widget)
+        self._stack.addWidget(self.start_page)
         middle = QVBoxLayout()
         middle.setSpacing(0)
         for bar in (self.top_bar, self.banner):
@@ -147,27 +137,9 @@ class MainWindow(QMainWindow):
         self.banner.open_requested.connect(self.commands.open_file)
         self.commands.operation_ended.connect(self._on_commands_operation_ended)
         self.commands.theme_chosen.connect(self._on_commands_theme_chosen)
-        for page in self._pages.values():
-            page.state_changed.connect(self.update_actions)
-        self.overview_page.set_pages(frozenset(self._pages))
-        self.overview_page.judged.connect(self._show_badges)
-        self.overview_page.thresholds_requested.connect(self.thresholds.ask)
-        self.overview_page.reason_followed.connect(lambda reason: follow(self, reason))
         self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
-        self.tasks_page.recovered.connect(lambda: session.tell_recovered(Table.TASKS))
         self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
-        self.tasks_page.task_missing.connect(lambda id: self.status_line.show_message(f"There is no task {id}"))
-        self.logs_page.recovered.connect(lambda: session.tell_recovered(Table.LOGS))
-        self.logs_page.task_requested.connect(self.show_task)
-        self.search_page.task_requested.connect(self.show_task)
-        self.search_page.line_requested.connect(self.show_log_line)
-        self.search_page.index_switched.connect(self._on_search_page_index_switched)
-        self.failures_page.badge_changed.connect(self._show_badges)
-        self.failures_page.filter_requested.connect(self.show_tasks_by)
-        self.failures_page.retry_requested.connect(self._on_failures_page_retry_requested)
-        self.workers_page.worker_requested.connect(self.show_tasks_of)
-        self.workers_page.task_requested.connect(self.show_task)
-        self.workers_page.next_requested.connect(self.commands.show_next)
+        self.first_rows_shown.connect(self._book.make_rest)
         self.start_page.open_requested.connect(self.commands.open_file)
         self.start_page.path_chosen.connect(self.open_path)
         self.start_page.demo_requested.connect(self.demo_requested)
@@ -176,14 +148,10 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         settings = self.settings
         memory.restore_geometry(self, settings, self._theme)
-        memory.restore_pages(settings, self.tasks_page, self.logs_page, self.workers_page)
-        self.overview_page.restore_span(settings.overview_span)
-        self.search_page.table.restore_layout(settings.layout("search"))
-        self.failures_page.restore(settings)
         self.actions_[f"theme_{settings.theme}"].setChecked(True)
         self._show_recent()
         self.saved_views.fill_menu()
-        self.show_page(settings.page if settings.page in self._pages else "tasks")
+        self.show_page(settings.page if settings.page in NAMES else "tasks")
         self.session.set_paused(settings.paused)
         self._show_file()
 
@@ -223,7 +191,8 @@ class MainWindow(QMainWindow):
         self.update_actions()
 
     def _on_session_opened(self, _facts: FileFacts) -> None:
-        self.search_page.forget()
+        if (page := self._book.made("search")) is not None:
+            cast("SearchPage", page).forget()
         path = self.session.path
         if path is None:
             return
@@ -238,9 +207,45 @@ class MainWindow(QMainWindow):
             self.settings = settings
             self.status_line.show_message(self._store.save(settings))
 
+    def keep_layouts(self, layouts: tuple[NamedLayout, ...]) -> None:
+        """Remember how tables are laid out."""
+        self._keep(replace(self.settings, layouts=layouts))
+
     def keep_commands(self, keys: tuple[str, ...]) -> None:
         """Remember what was done by the command palette last."""
         self._keep(replace(self.settings, recent_commands=keys))
+
+    # -- the pages
+
+    @property
+    def overview_page(self) -> OverviewPage:
+        """The overview; like each page but that of the tasks it is made when it is first asked for."""
+        return cast("OverviewPage", self._book["overview"])
+
+    @property
+    def tasks_page(self) -> TasksPage:
+        """The tasks."""
+        return cast("TasksPage", self._book["tasks"])
+
+    @property
+    def failures_page(self) -> FailuresPage:
+        """The failures by cause."""
+        return cast("FailuresPage", self._book["failures"])
+
+    @property
+    def workers_page(self) -> WorkersPage:
+        """The workers."""
+        return cast("WorkersPage", self._book["workers"])
+
+    @property
+    def logs_page(self) -> LogsPage:
+        """The log lines."""
+        return cast("LogsPage", self._book["logs"])
+
+    @property
+    def search_page(self) -> SearchPage:
+        """The search over everything."""
+        return cast("SearchPage", self._book["search"])
 
     # -- what is shown
 
@@ -257,7 +262,7 @@ class MainWindow(QMainWindow):
         self.update_actions()
 
     def _show_stack(self) -> None:
-        wanted = self._pages[self.page] if self.session.is_open else self.start_page
+        wanted = self._book[self.page] if self.session.is_open else self.start_page
         if self._stack.currentWidget() is not wanted:
             had_focus = self._stack.isAncestorOf(self.focusWidget()) if self.focusWidget() else True
             self._stack.setCurrentWidget(wanted)
@@ -274,7 +279,7 @@ class MainWindow(QMainWindow):
 
     def current_table(self) -> BigTableView:
         """Return the table of the page that is chosen."""
-        return self._pages[self.page].table
+        return self._book[self.page].table
 
     def show_task(self, task_id: int) -> None:
         """Show one task on its page."""
@@ -288,12 +293,19 @@ class MainWindow(QMainWindow):
 
     def use_index_folder(self, folder: Path | None) -> None:
         """Keep indexes of searches in this folder, where the person wants any."""
-        self.engine.search.index_folder = folder
-        self.search_page.index_bar.set_has_folder(folder is not None)
-        self.search_page.index_bar.set_on(self.settings.search_index)
+        self._index_folder = folder
+        if (page := self._book.made("search")) is not None:
+            self.start_index(cast("SearchPage", page))
+
+    def start_index(self, page: SearchPage) -> None:
+        """Keep an index of the file that is open, where that is wanted and there is a folder for it."""
+        self.engine.search.index_folder = self._index_folder
+        page.index_bar.set_has_folder(self._index_folder is not None)
+        page.index_bar.set_on(self.settings.search_index)
         self.engine.search.set_index_on(self.settings.search_index)
 
-    def _on_search_page_index_switched(self, on: bool) -> None:
+    def switch_index(self, on: bool) -> None:
+        """Keep indexes from now on, or none."""
         self._keep(replace(self.settings, search_index=on))
         self.engine.search.set_index_on(on)
 
@@ -309,7 +321,8 @@ class MainWindow(QMainWindow):
         self.tasks_page.table.setFocus(Qt.FocusReason.OtherFocusReason)
         self.status_line.show_message(words)
 
-    def _on_failures_page_retry_requested(self, target: Selected, first: bool) -> None:
+    def retry_failures(self, target: Selected, first: bool) -> None:
+        """Ask whether failed tasks are to be tried again; of the first few the page hears what became of them."""
         dialog = self.commands.retry_tasks(target)
         if dialog is not None and first:
             dialog.done_with.connect(lambda report: self.failures_page.note_tried(target, report))
@@ -331,34 +344,37 @@ class MainWindow(QMainWindow):
         self.top_bar.show_link(session.link, paused=session.paused)
         self.status_line.set_facts(facts, session.read_only)
         self.status_line.set_link(session.link, time.monotonic())
-        self.workers_page.set_live(session.link.state is LinkState.LIVE)
+        if (page := self._book.made("workers")) is not None:
+            cast("WorkersPage", page).set_live(session.link.state is LinkState.LIVE)
         self.rail.setEnabled(session.is_open)
 
     def _on_session_snapshot_changed(self, snapshot: Snapshot | None) -> None:
-        if snapshot is None:
-            self.overview_page.clear()
+        if snapshot is None and (page := self._book.made("overview")) is not None:
+            cast("OverviewPage", page).clear()
         self.tasks_page.take_snapshot(snapshot)
-        self.workers_page.take_snapshot(snapshot)
+        if (page := self._book.made("workers")) is not None:
+            cast("WorkersPage", page).take_snapshot(snapshot)
         self.status_line.set_counts(snapshot.counts if snapshot else ())
         self.status_line.set_changed_at(snapshot.changed_at if snapshot else None, time.monotonic())
-        self._show_badges()
+        self.show_badges()
 
-    def _show_badges(self) -> None:
-        problems = self.overview_page.problem_count
-        self.rail.set_badge("overview", problems, alarm=problems > 0)
-        silent = self.workers_page.silent_count
-        self.rail.set_badge("workers", silent, alarm=silent > 0)
-        failed = self.failures_page.failed_lately
-        self.rail.set_badge("failures", failed, alarm=failed > 0)
+    def show_badges(self) -> None:
+        """Tell at the rail what each page has to tell."""
+        made = self._book.made
+        problems = cast("OverviewPage", page).problem_count if (page := made("overview")) is not None else 0
+        silent = cast("WorkersPage", page).silent_count if (page := made("workers")) is not None else 0
+        failed = cast("FailuresPage", page).failed_lately if (page := made("failures")) is not None else 0
+        for name, count in (("overview", problems), ("workers", silent), ("failures", failed)):
+            self.rail.set_badge(name, count, alarm=count > 0)
 
     def _on_tick_timer_timeout(self) -> None:
         if not self.isVisible():
             return
         self.status_line.tick(time.monotonic())
-        self.overview_page.tick()
-        self.tasks_page.tick()
-        self.workers_page.tick()
-        self._show_badges()
+        for name in ("overview", "tasks", "workers"):
+            if (page := self._book.made(name)) is not None:
+                cast("OverviewPage | TasksPage | WorkersPage", page).tick()
+        self.show_badges()
 
     def _on_tasks_page_rows_shown(self) -> None:
         if not self._rows_told and self.session.is_open:
@@ -377,7 +393,7 @@ class MainWindow(QMainWindow):
             write_refusal=session.facts.write_refusal if session.facts else "",
             page=self.page,
             selected=self.tasks_page.table.selected_count(),
-            rows=self.current_table().row_count(),
+            rows=page.table.row_count() if (page := self._book.made(self.page)) is not None else 0,
             filter_is_empty=self.tasks_page.filter().is_empty,
             saved_views=len(self.settings.views),
             filter_is_mistaken=self.tasks_page.filter_bar.search.mistake is not None,
@@ -389,7 +405,8 @@ class MainWindow(QMainWindow):
         """Switch actions on and off, and tick those that are in force."""
         context = self.context()
         self.actions_.update(context)
-        self.failures_page.set_refusal(may_write(context))
+        if (page := self._book.made("failures")) is not None:
+            cast("FailuresPage", page).set_refusal(may_write(context))
         self.actions_["set_paused"].setChecked(self.session.paused)
         self.actions_["toggle_detail"].setChecked(not self.tasks_page.detail.isHidden())
 
@@ -444,6 +461,7 @@ class MainWindow(QMainWindow):
         """Go on."""
         super().showEvent(event)
         self._note_visibility()
+        self._book.make_rest(WAIT_MS)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Pause: nobody looks."""
@@ -458,6 +476,7 @@ class MainWindow(QMainWindow):
         if not self._is_closed:
             self._is_closed = True
             self._tick_timer.stop()
+            self._book.stop()
             self.remember()
             self.engine.shutdown()
         super().closeEvent(event)
@@ -465,12 +484,9 @@ class MainWindow(QMainWindow):
     def remember(self) -> None:
         """Write down how the window looks now."""
         settings = replace(self.settings, page=self.page, paused=self.session.paused)
-        settings = replace(settings, overview_span=self.overview_page.span.value)
         if self.session.path is None:
             settings = replace(settings, last_file="", last_read_only=False)
-        settings = settings.with_layout("search", self.search_page.table.save_layout())
-        settings = self.failures_page.remembered(settings)
-        self._keep(memory.remembered(settings, self, self.tasks_page, self.logs_page, self.workers_page))
+        self._keep(self._book.remembered(memory.with_geometry(settings, self)))
 
 
 def capture(window: QWidget, png: Path) -> bool:

@@ -9,16 +9,19 @@ import base64
 import binascii
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QSplitter
 
-from prismq_gui.settings import SavedFilter, Settings
+from prismq_gui.settings import Settings
 from prismq_gui.theme import Theme
-from prismq_gui.views.logs_page import LogsPage
-from prismq_gui.views.tasks_page import LAYOUT_AT_FIRST, TasksPage
-from prismq_gui.views.workers_page import WorkersPage
+
+if TYPE_CHECKING:
+    from prismq_gui.views.logs_page import LogsPage
+    from prismq_gui.views.tasks_page import TasksPage
+    from prismq_gui.views.workers_page import WorkersPage
 
 TASKS_SPLITTER = "tasks"
 DETAIL_SPLITTER = "detail"
@@ -41,41 +44,59 @@ def restore_geometry(window: QMainWindow, settings: Settings, theme: Theme) -> N
         window.move(screens[0].topLeft())
 
 
-def restore_pages(settings: Settings, tasks: TasksPage, logs: LogsPage, workers: WorkersPage) -> None:
-    """Give the pages their columns, filters, sort and dividers."""
+def restore_tasks(settings: Settings, tasks: TasksPage) -> None:
+    """Give the page its columns, filter, sort and dividers."""
     saved = settings.layout("tasks")
-    tasks.table.restore_layout(saved if saved.order else LAYOUT_AT_FIRST)
-    logs.table.restore_layout(settings.layout("logs"))
-    workers.table.restore_layout(settings.layout("workers"))
+    if saved.order:
+        tasks.table.restore_layout(saved)
     _restore_splitter(tasks.splitter, settings.splitter(TASKS_SPLITTER))
-    workers.restore_sizes(settings.splitter(WORKERS_SPLITTER))
-    workers.lanes.restore(settings.splitter(LANES))
     tasks.set_detail_shown(settings.splitter(HIDDEN_DETAIL) != (1,))
     kept = settings.filter
     tasks.show_filter(kept.statuses, kept.types, kept.text)
-    logs.show_filter(kept.levels, kept.log_text)
 
 
-def remembered(
-    settings: Settings, window: QMainWindow, tasks: TasksPage, logs: LogsPage, workers: WorkersPage
-) -> Settings:
-    """Return the settings with all that the window shows now."""
+def restore_logs(settings: Settings, logs: LogsPage) -> None:
+    """Give the page its columns and filter."""
+    logs.table.restore_layout(settings.layout("logs"))
+    logs.show_filter(settings.filter.levels, settings.filter.log_text)
+
+
+def restore_workers(settings: Settings, workers: WorkersPage) -> None:
+    """Give the page its columns and divider."""
+    workers.table.restore_layout(settings.layout("workers"))
+    workers.restore_sizes(settings.splitter(WORKERS_SPLITTER))
+    workers.lanes.restore(settings.splitter(LANES))
+
+
+def with_geometry(settings: Settings, window: QMainWindow) -> Settings:
+    """Return the settings with where the window is."""
+    return replace(settings, window_geometry=base64.b64encode(window.saveGeometry().data()).decode("ascii"))
+
+
+def with_tasks(settings: Settings, tasks: TasksPage) -> Settings:
+    """Return the settings with what the page shows."""
     wanted, typed = tasks.filter(), tasks.filter_bar.search.settled_text
-    lines, sought = logs.filter(), logs.filter_bar.search.settled_text
-    settings = replace(
-        settings,
-        window_geometry=base64.b64encode(window.saveGeometry().data()).decode("ascii"),
-        filter=SavedFilter(wanted.statuses, wanted.types, typed, lines.levels, sought),
-    )
-    for name, table in (("tasks", tasks.table), ("logs", logs.table), ("workers", workers.table)):
-        settings = settings.with_layout(name, table.save_layout())
-    settings = settings.with_splitter(LANES, workers.lanes.kept())
-    if workers.kept_sizes():
-        settings = settings.with_splitter(WORKERS_SPLITTER, workers.kept_sizes())
+    kept = replace(settings.filter, statuses=wanted.statuses, types=wanted.types, text=typed)
+    settings = replace(settings, filter=kept).with_layout("tasks", tasks.table.save_layout())
     if tasks.detail.isHidden():
         return settings.with_splitter(HIDDEN_DETAIL, (1,))  # the divider's last place stays as it was
     settings = settings.with_splitter(HIDDEN_DETAIL, (0,))
     return settings.with_splitter(TASKS_SPLITTER, tuple(max(0, size) for size in tasks.splitter.sizes()))
+
+
+def with_logs(settings: Settings, logs: LogsPage) -> Settings:
+    """Return the settings with what the page shows."""
+    kept = replace(settings.filter, levels=logs.filter().levels, log_text=logs.filter_bar.search.settled_text)
+    return replace(settings, filter=kept).with_layout("logs", logs.table.save_layout())
+
+
+def with_workers(settings: Settings, workers: WorkersPage) -> Settings:
+    """Return the settings with what the page shows."""
+    settings = settings.with_layout("workers", workers.table.save_layout())
+    settings = settings.with_splitter(LANES, workers.lanes.kept())
+    if workers.kept_sizes():
+        settings = settings.with_splitter(WORKERS_SPLITTER, workers.kept_sizes())
+    return settings
 
 
 def absolute(path: Path) -> Path:

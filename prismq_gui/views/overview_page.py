@@ -73,6 +73,7 @@ class OverviewPage(QScrollArea):
         self.verdict.reason_followed.connect(self.reason_followed)
         self.verdict.thresholds_requested.connect(self.thresholds_requested)
         engine.overview.connect(self._on_engine_overview)
+        engine.start_overview()
         self.clear()
 
     def _table(self, name: str, title: str, model: PlainTableModel) -> BigTableView:

@@ -169,8 +169,11 @@ class Session(QObject):
         self.changed.emit()
 
     def _on_engine_feed_failed(self, failure: FeedFailed) -> None:
-        if self._request is not None:
-            self._notices.tell(_SOURCES[failure.table], failure.problem)
+        if self._request is None:
+            return
+        if failure.problem.kind is ProblemKind.NOT_FOUND and self._is_open and not self.paused:
+            return  # the poll is about to tell that the file is gone, and when it is back
+        self._notices.tell(_SOURCES[failure.table], failure.problem)
 
     def tell_recovered(self, table: Table) -> None:
         """A table is read again."""

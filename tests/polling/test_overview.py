@@ -26,6 +26,7 @@ class Watched:
         self.qtbot = qtbot
         self.news: list[OverviewNews] = []
         engine.overview.connect(self.news.append)
+        engine.start_overview()
 
     def open(self, path: Path, span: Span | None = Span.TEN_MINUTES) -> Watched:
         self.engine.show_past(span)

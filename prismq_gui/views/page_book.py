@@ -1,0 +1,186 @@
+"""The pages of the window: each is made when it is first asked for, the rest once the window is up.
+
+Owns when a page is made, what it is given then, and what of it is remembered. Importing and building all of them at
+once took half of the window's start. Must not know what a page shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QStackedWidget
+
+from prismq_gui.polling.messages import LinkState, Table
+from prismq_gui.settings import Settings
+from prismq_gui.theme import Theme
+from prismq_gui.views import memory
+
+if TYPE_CHECKING:
+    from prismq_gui.views.failures_page import FailuresPage
+    from prismq_gui.views.file_columns import FileColumns
+    from prismq_gui.views.logs_page import LogsPage
+    from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.overview_page import OverviewPage
+    from prismq_gui.views.search_page import SearchPage
+    from prismq_gui.views.tasks_page import TasksPage
+    from prismq_gui.views.workers_page import WorkersPage
+
+    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage
+
+NAMES = ("overview", "tasks", "failures", "workers", "logs", "search")
+BETWEEN_MS = 20  # so that what the person does meanwhile comes between two pages
+WAIT_MS = 1_500  # for the first rows of a file
+
+
+class PageBook(QObject):
+    """One for a window. GUI thread."""
+
+    def __init__(self, window: MainWindow, theme: Theme, stack: QStackedWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._theme = theme
+        self._stack = stack
+        self._pages: dict[str, Page] = {}
+        self._file_columns: FileColumns | None = None
+        self._makers: dict[str, Callable[[], Page]] = {
+            "overview": self._make_overview,
+            "tasks": self._make_tasks,
+            "failures": self._make_failures,
+            "workers": self._make_workers,
+            "logs": self._make_logs,
+            "search": self._make_search,
+        }
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._on_timer_timeout)
+
+    def __getitem__(self, name: str) -> Page:
+        """Return a page; it is made where it is not yet."""
+        page = self._pages.get(name)
+        if page is None:
+            page = self._pages[name] = self._makers[name]()
+            self._stack.addWidget(page)
+            page.state_changed.connect(self._window.update_actions)
+            if len(self._pages) > 1:
+                self._window.show_badges()
+                self._window.update_actions()
+        return page
+
+    def made(self, name: str) -> Page | None:
+        """Return a page that is made already."""
+        return self._pages.get(name)
+
+    # -- the rest, once the window is up
+
+    def make_rest(self, after_ms: int = BETWEEN_MS) -> None:
+        """Make the pages that nobody has asked for yet, one after another."""
+        self._timer.start(after_ms)
+
+    def stop(self) -> None:
+        """Make no more of them: the window closes."""
+        self._timer.stop()
+
+    def _on_timer_timeout(self) -> None:
+        missing = [name for name in NAMES if name not in self._pages]
+        if missing:
+            self[missing[0]]
+        if len(missing) > 1:
+            self._timer.start(BETWEEN_MS)
+
+    # -- how each is made
+
+    def _make_overview(self) -> OverviewPage:
+        from prismq_gui.views.overview_page import OverviewPage  # noqa: PLC0415
+        from prismq_gui.views.reason_links import follow  # noqa: PLC0415
+
+        window = self._window
+        page = OverviewPage(self._theme, window.engine, window)
+        page.restore_span(window.settings.overview_span)
+        page.set_pages(frozenset(NAMES))
+        page.judged.connect(window.show_badges)
+        page.thresholds_requested.connect(window.thresholds.ask)
+        page.reason_followed.connect(lambda reason: follow(window, reason))
+        return page
+
+    def _make_tasks(self) -> TasksPage:
+        from prismq_gui.views.file_columns import FileColumns  # noqa: PLC0415
+        from prismq_gui.views.tasks_page import TasksPage  # noqa: PLC0415
+
+        window = self._window
+        page = TasksPage(self._theme, window.engine, window)
+        memory.restore_tasks(window.settings, page)
+        self._file_columns = FileColumns(window, page)
+        page.recovered.connect(lambda: window.session.tell_recovered(Table.TASKS))
+        page.column_refused.connect(window.status_line.show_message)
+        page.task_missing.connect(lambda id: window.status_line.show_message(f"There is no task {id}"))
+        return page
+
+    def _make_failures(self) -> FailuresPage:
+        from prismq_gui.views.failures_page import FailuresPage  # noqa: PLC0415
+
+        window = self._window
+        page = FailuresPage(self._theme, window.engine, window)
+        page.restore(window.settings)
+        page.badge_changed.connect(window.show_badges)
+        page.filter_requested.connect(window.show_tasks_by)
+        page.retry_requested.connect(window.retry_failures)
+        return page
+
+    def _make_workers(self) -> WorkersPage:
+        from prismq_gui.views.workers_page import WorkersPage  # noqa: PLC0415
+
+        window = self._window
+        page = WorkersPage(self._theme, window.engine.looks, window)
+        memory.restore_workers(window.settings, page)
+        page.worker_requested.connect(window.show_tasks_of)
+        page.task_requested.connect(window.show_task)
+        page.next_requested.connect(window.commands.show_next)
+        page.take_snapshot(window.session.snapshot)
+        page.set_live(window.session.link.state is LinkState.LIVE)
+        return page
+
+    def _make_logs(self) -> LogsPage:
+        from prismq_gui.views.logs_page import LogsPage  # noqa: PLC0415
+
+        window = self._window
+        page = LogsPage(self._theme, window.engine, window)
+        memory.restore_logs(window.settings, page)
+        page.recovered.connect(lambda: window.session.tell_recovered(Table.LOGS))
+        page.task_requested.connect(window.show_task)
+        if window.session.is_open:
+            page.model.requery()
+        return page
+
+    def _make_search(self) -> SearchPage:
+        from prismq_gui.views.search_page import SearchPage  # noqa: PLC0415
+
+        window = self._window
+        page = SearchPage(self._theme, window.engine, window)
+        page.table.restore_layout(window.settings.layout("search"))
+        page.task_requested.connect(window.show_task)
+        page.line_requested.connect(window.show_log_line)
+        page.index_switched.connect(window.switch_index)
+        window.start_index(page)
+        return page
+
+    # -- what is remembered of them
+
+    def remembered(self, settings: Settings) -> Settings:
+        """Return the settings with what the pages show now; of a page that was not made they stay as they are."""
+        made = self._pages
+        if "overview" in made:
+            settings = replace(settings, overview_span=cast("OverviewPage", made["overview"]).span.value)
+        if "search" in made:
+            settings = settings.with_layout("search", made["search"].table.save_layout())
+        if "failures" in made:
+            settings = cast("FailuresPage", made["failures"]).remembered(settings)
+        if "tasks" in made:
+            settings = memory.with_tasks(settings, cast("TasksPage", made["tasks"]))
+            settings = self._file_columns.remembered(settings) if self._file_columns else settings
+        if "logs" in made:
+            settings = memory.with_logs(settings, cast("LogsPage", made["logs"]))
+        if "workers" in made:
+            settings = memory.with_workers(settings, cast("WorkersPage", made["workers"]))
+        return settings
