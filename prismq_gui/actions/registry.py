@@ -144,6 +144,8 @@ _VIEW = (
            enabled=needs_chosen_file, checkable=True),
     Action("toggle_detail", "Task pa&nel", "Show or hide the panel with all of a task", (Place.VIEW,), "panel-right",
            ("Ctrl+D",), enabled=needs_tasks_page, checkable=True, starts_section=True),
+    Action("choose_columns", "Choose col&umns…", "Choose which columns are shown, and values of payloads as columns",
+           (Place.VIEW,), "columns-3", ("Ctrl+Shift+C",), enabled=needs_view_page),
     Action("set_thresholds", "T&hresholds…", "Say from when on something is a problem: silent workers, failures, waits",
            (Place.VIEW,), "settings", ("Ctrl+T",), starts_section=True),
     Action("save_view", "&Save this view…", "Save filter, sort and columns of the page under a name", (Place.VIEWS,),

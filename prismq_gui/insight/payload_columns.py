@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.language_fields import Kind, Table, field_named
 from prismq_gui.insight.language_json import MAX_JSON_BYTES, json_guard, sql_paths
-from prismq_gui.insight.language_nodes import Path, format_path
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.order_keys import KEY_CHARACTERS
 from prismq_gui.insight.problems import ProblemError
 from prismq_gui.insight.walking import MAX_INT, MIN_INT, is_about_size, padded
+
+if TYPE_CHECKING:  # a twentieth of what the window takes to start
+    from prismq_gui.insight.language_nodes import Path
 
 MAX_COLUMNS: Final = 16
 VALUE_CHARACTERS: Final = 301  # one more than a cell shows, so that it ends in an ellipsis
@@ -36,6 +38,8 @@ class PayloadColumn:
     @property
     def name(self) -> str:
         """The stable name for settings and titles, as the filter language writes it."""
+        from prismq_gui.insight.language_nodes import format_path  # noqa: PLC0415 - only where there are such columns
+
         return f"{self.document}{format_path(self.path)}"
 
 

@@ -52,6 +52,7 @@ class DetailPanel(QFrame):
     previous_requested = Signal()
     next_requested = Signal()
     task_requested = Signal(object)  # the id of a task that is ahead in line
+    column_requested = Signal(object)  # a PayloadColumn
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,6 +102,8 @@ class DetailPanel(QFrame):
         self.attempts = AttemptList(theme, self)
         self.payload = JsonView(theme, "Payload", self)
         self.compatibility = JsonView(theme, "Compatibility", self)
+        self.payload.offer_columns("payload", self.column_requested.emit)
+        self.compatibility.offer_columns("compatibility", self.column_requested.emit)
         self.error = TextPanel(theme, "Error", self)
         self.logs = LogList(theme, self)
         self.tabs = QTabWidget(self)

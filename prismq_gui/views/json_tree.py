@@ -5,7 +5,8 @@ Owns the tree's model and view. Text from the file is shown literally.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QKeySequence
@@ -16,6 +17,9 @@ from prismq_gui.theme import Theme
 from prismq_gui.views.json_parsing import JsonValue, Number, Parsed, parse, path_text, to_json, value_text
 from prismq_gui.views.plain_text import label, one_line, tooltip
 from prismq_gui.views.text_panel import TextPanel
+
+if TYPE_CHECKING:
+    from prismq_gui.insight.payload_columns import PayloadColumn
 
 OPENED_AT_FIRST = 30  # a document of no more lines than this is shown opened
 MAX_VALUE = 500  # characters of a value in its line
@@ -65,6 +69,7 @@ class JsonModel(QAbstractItemModel):
     def __init__(self, theme: Theme, value: JsonValue, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self.is_container = isinstance(value, (dict, list))
         # A document that is no container is shown as one line of its own.
         if isinstance(value, (dict, list)):
             self._root = _Node("", value, None, 0)
@@ -170,6 +175,17 @@ class _Tree(QTreeView):
         self.setHeaderHidden(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._on_self_context_menu_requested)
+        self.document = ""  # of which values may be shown as columns, '' of none
+        self.show_as_column: Callable[[PayloadColumn], object] | None = None
+
+    def current_column(self) -> PayloadColumn | None:
+        """Return the current line as a column of the table, None where it can be none."""
+        from prismq_gui.insight.payload_columns import column_at  # noqa: PLC0415 - not before somebody asks
+
+        model = self.json_model()
+        if model is None or self.show_as_column is None or not model.is_container or not self.currentIndex().isValid():
+            return None
+        return column_at(model.path_of(self.currentIndex()), self.document)
 
     def json_model(self) -> JsonModel | None:
         model = self.model()
@@ -201,6 +217,11 @@ class _Tree(QTreeView):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Copy &value").triggered.connect(self.copy_value)
         menu.addAction("Copy &path").triggered.connect(self.copy_path)
+        show, column = self.show_as_column, self.current_column()
+        if show is not None:
+            action = menu.addAction("&Show as column")
+            action.setEnabled(column is not None)
+            action.triggered.connect(lambda: show(column) if column is not None else None)
         menu.addSeparator()
         menu.addAction("&Expand all").triggered.connect(self.expand_some)
         menu.addAction("&Collapse all").triggered.connect(self.collapseAll)
@@ -252,6 +273,10 @@ class JsonView(QWidget):
         self.reason_label.setText(f"Shown as text: {self._parsed.reason}." if self._parsed.reason else "")
         self.reason_label.setVisible(bool(self._parsed.reason))
         self._show_page()
+
+    def offer_columns(self, document: str, show: Callable[[PayloadColumn], object]) -> None:
+        """Offer each value as a column of the table; ``document`` is the column of the file it is in."""
+        self.tree.document, self.tree.show_as_column = document, show
 
     def forget(self) -> None:
         """Forget what was opened, before another task is shown."""

@@ -15,6 +15,7 @@ from prismq_gui.models.log_table_model import LogTableModel
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.known import Known
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.column_choice import ColumnChoice
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.filter_bar import LogFilterBar, LogFilterPieces
 from prismq_gui.views.filter_line import literal
@@ -46,6 +47,7 @@ class LogsPage(QWidget):
         self.scan_bar = ScanBar(theme, self)
         self.scan_stop = ScanStop(theme, self.model, self)
         self.table = BigTableView(theme, self)
+        self.columns = ColumnChoice(theme, engine, self.table, self)
         self.empty = EmptyState(theme, self)
         self._stack = QStackedWidget(self)
         self._set_up()
@@ -74,6 +76,7 @@ class LogsPage(QWidget):
         line.addWidget(self.rows_label)
         line.addWidget(self.scan_stop)
         line.addWidget(self.follow_button)
+        line.addWidget(self.columns.button)
         head = QVBoxLayout()
         head.setContentsMargins(space(3), space(3), space(3), space(2))
         head.setSpacing(space(2))

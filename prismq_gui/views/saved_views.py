@@ -87,7 +87,7 @@ class SavedViews(QObject):
             window.logs_page.table.restore_layout(view.layout)
             window.logs_page.show_filter(view.levels, view.text)
         else:
-            window.tasks_page.table.restore_layout(view.layout)
+            window.tasks_page.columns.restore(view.layout)
             window.tasks_page.show_filter(view.statuses, view.types, view.text)
         window.status_line.show_message(f"View “{one_line(view.name)}”")
 

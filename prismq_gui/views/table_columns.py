@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHeaderView, QMenu, QTableView
 
 from prismq_gui.settings import ColumnWidth, TableLayout
@@ -42,6 +43,7 @@ class TableColumns(QObject):
     fit_requested = Signal()
     edited = Signal()  # by the person or by a call: widths, order, hidden or sort
     choose_requested = Signal()
+    removal_requested = Signal(str)  # a column that is a value of payloads, by its stable name
 
     def __init__(self, theme: Theme, delegate: RowDelegate, view: QTableView) -> None:
         super().__init__(view)
@@ -142,13 +144,25 @@ class TableColumns(QObject):
         """Return the names of all columns from left to right, hidden ones in their places."""
         return tuple(self.names[self.header.logicalIndex(place)] for place in range(len(self.names)))
 
+    def shown_names(self) -> frozenset[str]:
+        """Return the names of the columns that are not hidden."""
+        return frozenset(self.names[stretch.column] for stretch in self.stretches())
+
     def move(self, name: str, place: int) -> None:
         """Put a column at a place among all columns, from the left."""
         if name in self.names and 0 <= place < len(self.names):
             self.header.moveSection(self.header.visualIndex(self.names.index(name)), place)
 
     def _on_header_context_menu_requested(self, position: QPoint) -> None:
-        self.menu().popup(self.header.mapToGlobal(position))
+        menu, column = self.menu(), self.header.logicalIndexAt(position)
+        if 0 <= column < len(self.names) and any(each in self.names[column] for each in ".["):
+            name = self.names[column]
+            line = menu.actions()[0]
+            remove = QAction(f"&Remove {no_mnemonic(one_line(name))}", menu)
+            remove.triggered.connect(lambda: self.removal_requested.emit(name))
+            menu.insertAction(line, remove)
+            menu.insertSeparator(line)
+        menu.popup(self.header.mapToGlobal(position))
 
     def fit(self, rows: Sequence[Sequence[str]]) -> None:
         """Make each column as wide as these rows need, at most half of the view."""

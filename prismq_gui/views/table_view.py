@@ -452,6 +452,12 @@ class BigTableView(QTableView):
         """Hide or show a column by its stable name; the last one shown stays."""
         self._columns.set_hidden(column_name, hidden)
 
+    def show_column(self, name: str) -> None:
+        """Scroll until a column is in view, by its stable name."""
+        if name in self.column_names and self.row_count():
+            index = self.model().index(max(0, self.currentIndex().row(), self.visible_rows()[0]), 0)
+            self.scrollTo(index.siblingAtColumn(self.column_names.index(name)))
+
     def column_menu(self) -> QMenu:
         """Return a menu of all columns, ticked where shown; it deletes itself when closed."""
         return self._columns.menu()

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.messages import TaskDetail
+from prismq_gui.insight.payload_columns import PayloadColumn
 from prismq_gui.insight.states import state_sentence
 from prismq_gui.models.task_table_model import TaskTableModel
 from prismq_gui.operations.messages import Matching, Selected
@@ -30,6 +31,7 @@ from prismq_gui.polling.known import Known
 from prismq_gui.polling.messages import FeedFailed, Snapshot, Table
 from prismq_gui.settings import TableLayout
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.column_choice import ColumnChoice
 from prismq_gui.views.detail_panel import DetailPanel
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.filter_bar import FilterBar, TaskFilterPieces
@@ -62,6 +64,7 @@ class TasksPage(QWidget):
     menu_requested = Signal(QPoint)
     recovered = Signal()
     rows_shown = Signal()
+    column_refused = Signal(str)  # why a value cannot be a column, '' where it is one now
     task_missing = Signal(object)  # the id of a task that was to be shown
 
     def __init__(self, theme: Theme, engine: Engine, parent: QWidget | None = None) -> None:
@@ -78,6 +81,7 @@ class TasksPage(QWidget):
         self.scan_bar = ScanBar(theme, self)
         self.scan_stop = ScanStop(theme, self.model, self)
         self.table = BigTableView(theme, self)
+        self.columns = ColumnChoice(theme, engine, self.table, self)
         self.detail = DetailPanel(theme, self)
         self.story = StoryWatch(engine.looks, self.detail)
         self.empty = EmptyState(theme, self)
@@ -93,6 +97,7 @@ class TasksPage(QWidget):
         self.table.setObjectName("tasks")
         self.table.setAccessibleName("Tasks")
         self.table.setModel(self.model)
+        self.table.columns.at_first = LAYOUT_AT_FIRST
         self.table.restore_layout(LAYOUT_AT_FIRST)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.held_button.hide()
@@ -109,6 +114,7 @@ class TasksPage(QWidget):
         line.addWidget(self.held_button)
         line.addWidget(self.rows_label)
         line.addWidget(self.scan_stop)
+        line.addWidget(self.columns.button)
         head = QVBoxLayout()
         head.setContentsMargins(space(3), space(3), space(3), space(2))
         head.setSpacing(space(2))
@@ -148,6 +154,7 @@ class TasksPage(QWidget):
         self.detail.previous_requested.connect(lambda: self.table.step(-1))
         self.detail.next_requested.connect(lambda: self.table.step(1))
         self.detail.task_requested.connect(self.reveal)
+        self.detail.column_requested.connect(self._on_detail_column_requested)
         self.model.progress_changed.connect(self._on_model_progress_changed)
         self.model.count_changed.connect(self._on_model_count_changed)
         self.model.held_changed.connect(self._on_model_held_changed)
@@ -232,7 +239,7 @@ class TasksPage(QWidget):
 
     def set_order(self, order: TaskOrder) -> None:
         """Sort by a column."""
-        self.table.set_sort(order.column.value, order.descending)
+        self.table.set_sort(order.name, order.descending)
 
     # -- what is selected
 
@@ -297,10 +304,10 @@ class TasksPage(QWidget):
         if self.filter().is_empty:
             text = "Tasks appear here as soon as a program enqueues one."
             self.empty.show_state("inbox", "The queue is empty", text)
-        else:
-            text = f"No task of this file fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"
         elif self.model.is_stopped:
             self.empty.show_state("filter", NOTHING_SO_FAR, nothing_so_far(self.model, "tasks"), "Clear the filter")
+        else:
+            text = f"No task of this file fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"
             self.empty.show_state("filter", "No tasks match", text, "Clear the filter")
         self._stack.setCurrentWidget(self.empty)
 
@@ -343,6 +350,9 @@ class TasksPage(QWidget):
         wanted = self.detail.task_id
         if failure.table is Table.TASKS and isinstance(wanted, int) and not self.detail.is_showing_task:
             self.detail.show_problem(wanted, failure.problem.sentence())
+
+    def _on_detail_column_requested(self, column: PayloadColumn) -> None:
+        self.column_refused.emit(self.columns.add(column))
 
     # -- keys and mouse
 
