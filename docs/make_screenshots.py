@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +26,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from prismq_gui.app import capture, main_window  # noqa: E402
 from prismq_gui.insight.filters import TaskFilter  # noqa: E402
+from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
 from prismq_gui.views.main_window import MainWindow  # noqa: E402
 from prismq_gui.views.plan_dialog import Step  # noqa: E402
@@ -83,9 +86,39 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     window.show_page("logs")
     wait_until(lambda: window.logs_page.model.is_complete, "no log lines")
     yield "logs", window
+    yield from beside(window)
     window.open_path(SAMPLE_COPY.with_name("missing.db"))
     wait_until(lambda: not window.banner.isHidden(), "no banner")
     yield "not-found", window
+
+
+def beside(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
+    """Bring up what lies over or beside the window: the command palette, and a comparison with a backup."""
+    window.show_page("tasks")
+    window.actions_["palette"].trigger()
+    palette = window.commands.palette_widget
+    assert palette is not None
+    palette.line.setText("re")
+    yield "palette", window
+    palette.leave()
+    old = SAMPLE_COPY.with_name("queue-backup-20261101T120000Z.db")
+    make_backup(SAMPLE_COPY, old)
+    with QueueClient(SAMPLE_COPY) as client:
+        for number in range(1, 60):
+            client.cancel(number)
+        client.enqueue("video.render", {"url": "https://example.org/v/7"})
+    dialog = window.commands.compare_files(old, SAMPLE_COPY)
+    wait_until(lambda: dialog.model.result is not None, "the files were not compared")
+    wait_until(lambda: dialog.details.topLevelItemCount() > 0, "the task was not compared")
+    yield "compare", dialog  # type: ignore[misc]
+    dialog.close()
+
+
+def make_backup(source: Path, target: Path) -> None:
+    """Copy a queue that is in use, whole, as the program's own backups are."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=DELETE")
 
 
 def make(app: QApplication, mode: Mode, out: Path, size: tuple[int, int], data: Path) -> None:

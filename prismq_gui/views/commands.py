@@ -42,7 +42,7 @@ class Commands(QObject):
         self._theme = theme
         self.plan_dialog: PlanDialog | None = None
         self.next_dialog: NextDialog | None = None
-        self._palette: Palette | None = None
+        self.palette_widget: Palette | None = None
 
     # -- file
 
@@ -307,11 +307,11 @@ class Commands(QObject):
 
     def palette(self) -> None:
         """Show everything there is to do in one list; once more closes it."""
-        if self._palette is None:
+        if self.palette_widget is None:
             from prismq_gui.views.palette import Palette  # noqa: PLC0415 - not of use at each start
 
-            self._palette = Palette(self._theme, self._window, self._window.keep_commands)
-        self._palette.open()
+            self.palette_widget = Palette(self._theme, self._window, self._window.keep_commands)
+        self.palette_widget.open()
 
     # -- help
 
