@@ -238,15 +238,20 @@ class ClaimView:
         as_text = isinstance(stream.level, LevelText)
         # Those to be buried are shown too.
         condition = self._condition if self.offer is None else claim_reading.look(self.shape)
-        size = FIRST_LISTED
+        pace = Pace(FIRST_LISTED, MOST_LISTED)
 
         def read(span: dict[str, Cell], *, ties: bool) -> tuple[list[Candidate], _End]:
-            nonlocal size
+            asked = 0
+
+            def listed(size: int) -> list[Row]:
+                nonlocal asked
+                asked = size
+                return self.ask(sql, span | {"size": size})
+
             sql = claim_reading.rows(condition, as_text=as_text, ties=ties, down=down)
-            rows = self.ask(sql, span | {"size": size})
+            rows = pace.run(listed)
             self.looked_at += len(rows)
-            end = (rows[-1][2], rows[-1][0]) if len(rows) == size else None
-            size = min(MOST_LISTED, size * 2)
+            end = (rows[-1][2], rows[-1][0]) if len(rows) == asked else None
             return [found for row in rows if row[7] and (found := candidate(row)) is not None], end
 
         for found in _walked(stream, read, down=down):
