@@ -94,6 +94,7 @@ class Walk:
     condition: Condition
     narrow: Condition  # without the columns that may be too large to be looked at
     extra: str = ""
+    narrow_extra: str = ""  # what is read instead where that is too large
 
     def steps(self, connection: ReadConnection, pace: Pace) -> Iterator[tuple[list[Row], float]]:
         """Yield the matching rows of each stretch, (key, extra…), and the progress from 0 to 1."""
@@ -113,14 +114,15 @@ class Walk:
         def read(size: int) -> list[Row]:
             nonlocal stretch
             stretch = window(rest, size, descending=self.descending)
-            return self._read(connection, self.condition, stretch, LIMIT_S if size > _LEAST_LIMITED else None)
+            limit_s = LIMIT_S if size > _LEAST_LIMITED else None
+            return self._read(connection, self.condition, self.extra, stretch, limit_s)
 
         try:
             rows = widths.run(read)
         except ProblemError as error:
             if not is_about_size(error):
                 raise
-            rows = self._read(connection, self.narrow, stretch, None)
+            rows = self._read(connection, self.narrow, self.narrow_extra, stretch, None)
         if len(rows) == MAX_CHUNK:
             last = rows[-1][0]
             assert isinstance(last, int)
@@ -128,11 +130,11 @@ class Walk:
         return rows, after(rest, stretch, descending=self.descending)
 
     def _read(
-        self, connection: ReadConnection, condition: Condition, stretch: Bounds, within_s: float | None
+        self, connection: ReadConnection, condition: Condition, extra: str, stretch: Bounds, within_s: float | None
     ) -> list[Row]:
         direction = "DESC" if self.descending else "ASC"
         sql = (
-            f"SELECT {self.key}{self.extra} FROM {self.table} WHERE {self.key} BETWEEN ? AND ? AND {condition.sql} "
+            f"SELECT {self.key}{extra} FROM {self.table} WHERE {self.key} BETWEEN ? AND ? AND {condition.sql} "
             f"ORDER BY {self.key} {direction} LIMIT {MAX_CHUNK}"
         )
         params = (stretch.low, stretch.high, *condition.params)

@@ -141,7 +141,7 @@ def test_values_of_payloads_are_read_for_chosen_tasks(tmp_path: Path) -> None:
     assert list(found) == [2, 1]
     cells = [value.cell for value in found[1]]
     assert cells == ["x265", 720, "true", '[1,{"a":2}]', 2, None, "eu"]
-    assert found[2][5] == PayloadValue(Found.VALUE, "ü" * 300)
+    assert found[2][5] == PayloadValue(Found.VALUE, "ü" * 301)
     assert found[2][0].found is found[2][6].found is Found.NOTHING
 
 
