@@ -34,7 +34,7 @@ class RailButton(QToolButton):
         super().__init__(parent)
         self.page = page
         self._theme = theme
-        self._badge = 0
+        self._badge: int | None = None
         self._alarm = False
         self._shortcut = shortcut
         self.setText(f" {no_mnemonic(page.title)}")  # Qt sets the icon too close
@@ -50,6 +50,8 @@ class RailButton(QToolButton):
 
     def set_badge(self, count: int, *, alarm: bool = False) -> None:
         """Show a number at the right, none for 0; ``alarm`` gives it the colour of danger."""
+        if (count, alarm) == (self._badge, self._alarm):
+            return  # told once a second: to lay the window out anew each time was most of what an idle one cost
         self._badge, self._alarm = count, alarm
         told = f", {thousands(count)} need attention" if count and alarm else f", {thousands(count)}" if count else ""
         self.setAccessibleName(f"{self.page.title}{told}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
@@ -15,6 +15,19 @@ PAGES = [
     RailPage("workers", "R&D workers", "users"),
     RailPage("logs", "Logs", "scroll-text"),
 ]
+
+
+class PaintCounter(QObject):
+    """How often a widget was painted since this was made."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() is QEvent.Type.Paint
+        return False
 
 
 @pytest.fixture
@@ -86,3 +99,14 @@ def test_a_badge_is_seen_and_told(rail):
 
 def test_a_title_keeps_its_ampersand(rail):
     assert rail.button("workers").text().strip() == "R&&D workers"
+
+
+def test_a_badge_told_again_paints_nothing(rail, qtbot):
+    rail.set_badge("workers", 3, alarm=True)
+    qtbot.wait(50)  # what is to be painted is painted
+    painted = PaintCounter(rail.button("workers"))
+    rail.set_badge("workers", 3, alarm=True)
+    qtbot.wait(50)
+    assert painted.count == 0
+    rail.set_badge("workers", 4, alarm=True)
+    qtbot.waitUntil(lambda: painted.count > 0)
