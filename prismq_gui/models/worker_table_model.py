@@ -165,8 +165,34 @@ class WorkerTableModel(QAbstractTableModel):
         facts = self._facts.get(worker.worker_id)
         if facts is None or not worker.held:
             return ""
-        ages = [age for age in (each.held_s(self._now) for each in facts.holdings) if age is not None]
-        return duration_text(timedelta(seconds=max(ages))) if ages else "not known"
+        longest = self._longest(worker)
+        if longest is None:
+            return "not known"
+        least = "≥ " if worker.held > len(facts.holdings) else ""  # the first 20 by id are looked at
+        return f"{least}{duration_text(timedelta(seconds=longest[0]))}"
+
+    def _longest(self, worker: WorkerRow) -> tuple[float, int] | None:
+        """Return for how many seconds a worker holds its longest held task, and which; None where not known."""
+        facts = self._facts.get(worker.worker_id)
+        if facts is None or not worker.held:
+            return None
+        ages = [(age, each.task_id) for each in facts.holdings if (age := each.held_s(self._now)) is not None]
+        return max(ages, default=None)
+
+    def superlatives(self) -> tuple[str, ...]:
+        """Return in words who holds a task longest, and who gets most done; what is not known is left out."""
+        found = []
+        held = [(longest, each.worker_id) for each in self._workers if (longest := self._longest(each)) is not None]
+        if held:
+            (age_s, task_id), name = max(held)
+            found.append(
+                f"{cell_text(name)[:60]} holds longest (#{task_id} for {duration_text(timedelta(seconds=age_s))})"
+            )
+        rates = [(rates.done_per_hour or 0.0, each.worker_id) for each in self._workers if (rates := self._rates(each))]
+        if len(rates) > 1 and max(rates)[0] > 0:
+            rate, name = max(rates)
+            found.append(f"{cell_text(name)[:60]} gets most done ({rate:,.0f} an hour)")
+        return tuple(found)
 
     def _capabilities(self, worker: WorkerRow) -> str:
         facts = self._facts.get(worker.worker_id)

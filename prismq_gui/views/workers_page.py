@@ -234,6 +234,7 @@ class WorkersPage(QWidget):
         gap = self.model.hearing.gap
         if gap is not None and gap.sentence and self.model.is_awaiting:
             words += f"; {gap.sentence}"
+        words = "; ".join([words, *self.model.superlatives()])
         self.words.show_text(f"{words}. Enter shows what one has worked on." if count else "")
 
 

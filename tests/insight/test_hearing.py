@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from prismq_gui.insight import workers
 from prismq_gui.insight.explain import explain
 from prismq_gui.insight.hearing import PLAIN, Gap, GapKind, Hearing
 from prismq_gui.insight.lanes import read_lanes
@@ -95,3 +96,18 @@ def test_a_threshold_of_ones_own_is_the_one_of_all(night):
 def test_a_beat_from_the_future_is_no_silence():
     assert not PLAIN.is_silent(AWAKE + timedelta(hours=1), AWAKE)
     assert PLAIN.is_silent(None, AWAKE)
+
+
+def test_a_worker_that_may_hold_more_than_was_looked_at_is_said_to(tmp_path, monkeypatch):
+    path = make_foreign_queue(tmp_path / "q.db", 7, status="leased")
+    run_sql(path, "UPDATE task_queue SET locked_by = 'w'")
+    run_sql(path, "INSERT INTO workers VALUES ('w', '{}', '2026-02-27 12:00:00')")
+    with reading(path) as reader:
+        (exact,) = reader.workers()
+        monkeypatch.setattr(workers, "MAX_RUNNING", 5)
+        (cut,) = reader.workers()
+        overview = OverviewReader(reader.connection, reader.layout(), signature=signature, clock=lambda: AWAKE)
+        verdict = overview.read_all().verdict
+    assert (exact.held, exact.held_at_least) == (7, False)
+    assert (cut.held, cut.held_at_least) == (5, True)
+    assert "holding at least 5 tasks" in verdict.sentence

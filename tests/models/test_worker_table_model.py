@@ -6,6 +6,7 @@ from PySide6.QtGui import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
 
 from prismq_gui.insight.messages import WorkerRow
+from prismq_gui.insight.worker_facts import AllWorkers, Holding, Rates, WorkerFacts
 from prismq_gui.models.columns import WORKER_COLUMNS
 from prismq_gui.models.worker_table_model import WorkerTableModel
 
@@ -86,3 +87,31 @@ def test_J1_names_are_text(model):
 def test_more_than_twenty_held_tasks_are_counted(model):
     model.set_workers([worker("a", held=25)], NOW)
     assert column(model, "held_ids")[0].endswith("20 and 5 more")
+
+
+def facts(name: str, done: int, *held: tuple[int, float]) -> WorkerFacts:
+    """What is known of a worker that did so many tasks in the last hour, and holds these: id and for how long."""
+    holdings = tuple(
+        Holding(id, "job", "processing", NOW - timedelta(seconds=age_s), None, None, None) for id, age_s in held
+    )
+    return WorkerFacts(name, True, NOW, None, (), "", "{}", len(held), holdings, Rates(done, 0, 3_600))
+
+
+def test_who_holds_longest_and_who_gets_most_done_is_told(model):
+    model.set_workers([worker("a", held=2), worker("b", held=1), worker("c")], NOW)
+    assert model.superlatives() == ()
+    known = (facts("a", 3, (1, 60), (2, 30)), facts("b", 90, (3, 7_300)), facts("c", 0))
+    model.set_facts(AllWorkers(known, 0, ()), NOW)
+    assert model.superlatives() == ("b holds longest (#3 for 2 h)", "b gets most done (90 an hour)")
+    assert column(model, "held_for") == ["1 min", "2 h", ""]
+
+
+def test_what_was_not_counted_to_the_end_says_so(model):
+    model.set_workers([worker("a", held=10_000, held_at_least=True), worker("b", held=2)], NOW)
+    assert column(model, "held") == ["10,000+", "2"]
+    assert column(model, "held_ids")[0].endswith("and at least 9,980 more")
+    tip = model.data(model.index(0, KEYS.index("held")), Qt.ItemDataRole.ToolTipRole)
+    assert "it may hold more" in tip
+    known = facts("a", 0, *((id, 60.0) for id in range(20)))
+    model.set_facts(AllWorkers((known,), 0, ()), NOW)
+    assert column(model, "held_for")[0] == "≥ 1 min"
