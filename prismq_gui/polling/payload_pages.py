@@ -42,11 +42,12 @@ class PayloadPage:
         """
         found: list[tuple[int, TaskRow | LogRow, tuple[PayloadValue, ...]]] = []
         ends_at = time.monotonic() + STEP_S
-        while self._left and time.monotonic() < ends_at:
+        started = time.monotonic()
+        while self._left and (not found or started < ends_at):
             part = self._left[: self._size]
-            started = time.monotonic()
             values = reader.payload_values(self.request.columns, part)
-            took_s = time.monotonic() - started
+            now = time.monotonic()
+            took_s, started = now - started, now
             self._size = max(1, self._size // 4) if took_s > TARGET_S else min(_MOST, self._size * 2)
             found += [(each, self._rows[each], values.get(each, ())) for each in part]
             del self._left[: len(part)]

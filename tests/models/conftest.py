@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.messages import FileFacts, IdSpan, TaskRow
+from prismq_gui.insight.payload_columns import Found, PayloadValue
 from prismq_gui.models.render import render_task
 from prismq_gui.models.task_table_model import TaskTableModel
 from prismq_gui.polling.messages import (
@@ -82,13 +83,24 @@ class FakeSource(QObject):
     def load(self) -> None:
         """Answer the newest request."""
         request = self.requests[-1]
+        self.load_request(request)
+
+    def load_request(self, request: RowsRequest) -> None:
+        """Answer a request, which may not be the newest; each value of a payload is the task's id and the path."""
         rows = [
-            (each, render_task(task(each, status=self.statuses.get(each, "queued"))))
+            (
+                each,
+                render_task(task(each, status=self.statuses.get(each, "queued")), values=self._values(request, each)),
+            )
             for each in request.ids
             if each not in self.gone
         ]
         gone = tuple(each for each in request.ids if each in self.gone)
-        self.rows_loaded.emit(RowsLoaded(request.table, request.generation, tuple(rows), gone))
+        self.rows_loaded.emit(RowsLoaded(request.table, request.generation, tuple(rows), gone, request.columns))
+
+    @staticmethod
+    def _values(request: RowsRequest, id: int) -> tuple[PayloadValue, ...]:
+        return tuple(PayloadValue(Found.VALUE, f"{id} {column.name}") for column in request.columns)
 
     def change(self) -> None:
         """Tell that the data have changed."""
