@@ -65,11 +65,16 @@ def is_copy(path: Path) -> bool:
 
 
 def lacks_wal(path: Path) -> bool:
-    """Return whether no -wal lies beside a file; to be asked before it is opened, which makes one."""
+    """Return whether no -wal lies beside a file; to be asked before it is opened, which makes one.
+
+    Looking at a copy leaves an empty one beside it, which says no more than none; beside a queue in use one may be
+    empty after a checkpoint.
+    """
     try:
-        return not os.path.exists(f"{os.path.realpath(path)}-wal")  # noqa: PTH110 - a string, as SQLite names it
+        size_bytes = os.stat(f"{os.path.realpath(path)}-wal").st_size  # noqa: PTH116 - a string, as SQLite names it
     except (OSError, ValueError):
         return True
+    return size_bytes == 0 and is_copy(path)
 
 
 def missing_wal_notes(connection: ReadConnection, layout: Layout) -> tuple[str, ...]:

@@ -200,6 +200,17 @@ def test_B17_two_monitors_see_the_same_and_hold_nobody_up(tmp_path):
         assert one.check() is other.check() is Change.CHANGED
 
 
+def test_A16_a_copy_is_warned_of_each_time_though_looking_leaves_an_empty_wal(tmp_path):
+    path = make_foreign_queue(tmp_path / "queue - Copy.db", 3, status="leased")
+    for _time in range(2):
+        with reading(path) as reader:
+            assert any("no -wal beside this file" in note for note in reader.facts().notes)
+    used = path.rename(tmp_path / "queue.db")
+    (tmp_path / "queue.db-wal").touch()  # as after a checkpoint that empties it
+    with reading(used) as reader:
+        assert not any("no -wal" in note for note in reader.facts().notes)
+
+
 def test_B18_a_killed_monitor_leaves_no_lock(tmp_path):
     path = make_foreign_queue(tmp_path / "q.db", 5_000)
     script = (
