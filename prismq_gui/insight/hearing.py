@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 SILENT_AFTER_S = 120.0
+_SURELY_SLEPT_S = 120.0  # a program that is stopped or starved for so long is rare
 
 
 class GapKind(Enum):
@@ -37,6 +38,8 @@ class Gap:
     def sentence(self) -> str:
         """What happened, and what is waited for, without a full stop; '' where nobody looked."""
         what = _WHAT.get(self.kind, "")
+        if self.kind is GapKind.SLEPT and self.length_s < _SURELY_SLEPT_S:
+            what = "nothing could be heard for"  # it may have been too busy
         return f"{what} {_length(self.length_s)}; waiting for heartbeats" if what else ""
 
 

@@ -88,4 +88,7 @@ class Listening:
         else:
             return None
         last = self._hearing.gap  # a machine may wake for moments alone, too short for anybody to beat
-        return gap if last is None else replace(gap, from_utc=min(last.from_utc, before))
+        if last is None:
+            return gap
+        longer = max(last, gap, key=lambda each: each.length_s)  # the one to be told
+        return replace(longer, from_utc=min(last.from_utc, before))

@@ -70,8 +70,11 @@ def test_B14_a_machine_that_wakes_for_moments_does_not_lose_what_was_known_befor
     for _ in range(5):
         machine.sleep(3_600)
         machine.run(3)
+    machine.sleep(14)
     assert not machine.is_silent(beat)
-    assert machine.listening.look().gap.from_utc == START
+    gap = machine.listening.look().gap
+    assert gap.from_utc == START
+    assert gap.sentence.startswith("the computer slept for 1 h"), "the longest is told"
 
 
 def test_B14_a_clock_that_is_set_back_makes_nobody_silent_and_no_age_negative(machine):
@@ -96,6 +99,11 @@ def test_B14_summer_time_and_a_moved_laptop_change_nothing(machine):
 def test_a_program_that_was_busy_for_seconds_has_not_slept(machine):
     machine.sleep(6)
     assert machine.listening.look().gap is None
+
+
+def test_a_program_that_was_held_up_for_longer_does_not_claim_to_know_why(machine):
+    machine.sleep(14)
+    assert machine.listening.look().gap.sentence == "nothing could be heard for 14 s; waiting for heartbeats"
 
 
 def test_opening_a_file_after_hours_without_one_is_no_sleep(machine):
