@@ -120,13 +120,17 @@ class Rebuilt:
         ends = [count / ended_s if ended_s else None for count in (ended.completed, ended.failed, ended.cancelled)]
         return (arrived.arrived / arrived_s if arrived_s else None, ends[0], ends[1], ends[2])
 
-    def depths(self) -> dict[int, int]:
-        """Return how many were unfinished at the end of each minute: today's, less what came, plus what went."""
+    def depths(self, since_s: int = 0) -> dict[int, int]:
+        """Return how many were unfinished at the end of each minute: today's, less what came, plus what went.
+
+        ``since_s``: of no minute that ended before it; of four days to go back by the minute takes 15 ms.
+        """
         if self.unfinished is None or self.arrived_from_s is None or self.finished_from_s is None:
             return {}
         depth, found = self.unfinished, {}
         minute = self.top_s // MINUTE_S * MINUTE_S
-        while minute >= max(self.arrived_from_s, self.finished_from_s):
+        last = max(self.arrived_from_s, self.finished_from_s, since_s // MINUTE_S * MINUTE_S)
+        while minute >= last:
             found[minute] = depth
             counts = self.minutes.get(minute, Minute())
             depth = max(0, depth - counts.arrived + counts.finished)
@@ -227,8 +231,8 @@ def points(
         watched: Sums of that width, by start.
         rebuilt: The newest first.
     """
-    runs = [(run, run.depths()) for run in rebuilt]
     first = since_s // width_s * width_s
+    runs = [(run, run.depths(first)) for run in rebuilt]
     return tuple(_point(start, width_s, watched.get(start), runs) for start in range(first, until_s, width_s))
 
 

@@ -52,6 +52,8 @@ def test_the_past_is_rebuilt_from_timestamps(folder: Path, queue: Path, clock: C
     with keeping(folder, queue, clock) as (history, reader):
         rebuild(history, reader, unfinished)
         found = by_start(history.points(START_S - 3_600, START_S, 60))
+        late = by_start(history.points(START_S - 600, START_S, 60))
+    assert late == {start: point for start, point in found.items() if start >= START_S - 600}
     for start, point in found.items():
         assert point.arrived_per_s == pytest.approx(arrived[start] / 60)
         assert point.completed_per_s == pytest.approx(ended[start] / 60)
