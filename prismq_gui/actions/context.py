@@ -93,6 +93,11 @@ def may_write(context: ActionContext) -> str:
     return "Another operation is running." if context.operation_runs else ""
 
 
+def needs_selected(context: ActionContext) -> str:
+    """A task must be selected."""
+    return needs_tasks_page(context) or ("" if context.selected else "Select a task first.")
+
+
 def may_change_selected(context: ActionContext) -> str:
     """Tasks must be selected, and the file writable."""
     refusal = may_write(context) or needs_tasks_page(context)

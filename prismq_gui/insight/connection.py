@@ -290,6 +290,20 @@ class ReadConnection:
         except READ_ERRORS:
             return None
 
+    def blob_piece(self, table: str, column: str, row_id: int, offset: int, limit: int) -> tuple[bytes, int] | None:
+        """Return at most ``limit`` bytes of a cell from ``offset`` on, and its size; None as :meth:`blob_preview`."""
+        connection = self._connection
+        if connection is None or sys.version_info < (3, 11):
+            return None
+        try:
+            turn = self._breath.turn(self._is_changing)
+            with turn, connection.blobopen(table, column, row_id, readonly=True) as blob:
+                size = len(blob)
+                blob.seek(min(offset, size))
+                return blob.read(limit), size
+        except READ_ERRORS:
+            return None
+
     def interrupt(self) -> None:
         """End the running statement; callable from any thread, harmless when none runs."""
         with self._lock:

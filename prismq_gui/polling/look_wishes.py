@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from prismq_gui.insight.hearing import PLAIN, Hearing
@@ -20,6 +21,7 @@ from prismq_gui.queue.claim_sql import Strategy
 from prismq_gui.queue.timestamps import now_utc
 
 if TYPE_CHECKING:
+    from prismq_gui.insight.cell_file import Saved
     from prismq_gui.insight.explanations import Explanation, NextTasks, Offer
     from prismq_gui.insight.lanes import Lanes
     from prismq_gui.insight.messages import Cell
@@ -36,6 +38,7 @@ class LookKind(Enum):
     TASK = "task"
     NEXT = "next"
     WORK = "work"
+    SAVE = "save"
 
 
 class Wish(Protocol):
@@ -161,6 +164,35 @@ class NextWish:
                 yield None
             if is_over():
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class SaveWish:
+    """Write a cell of a task into a file."""
+
+    task_id: int
+    column: str
+    target: Path
+
+    @property
+    def kind(self) -> LookKind:
+        """Saving."""
+        return LookKind.SAVE
+
+    def steps(self, reader: QueueReader, is_over: IsOver) -> Iterator[Saved]:
+        """Yield how far it is; where it is over before its end, no file is left."""
+        from prismq_gui.insight.cell_file import save_cell  # noqa: PLC0415
+
+        steps = reader.ask(
+            lambda connection, layout: save_cell(connection, layout, self.task_id, self.column, self.target)
+        )
+        try:
+            for step in steps:
+                if is_over() and step.done_bytes < step.total_bytes:
+                    return
+                yield step
+        finally:
+            steps.close()
 
 
 @dataclass(frozen=True, slots=True)

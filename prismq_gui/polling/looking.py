@@ -144,6 +144,7 @@ class LookDesk(QObject):
     _wanted_task = Signal(object)
     _wanted_next = Signal(object)
     _wanted_work = Signal(object)
+    _wanted_save = Signal(object)
     _leave_wanted = Signal()
 
     def __init__(
@@ -160,6 +161,7 @@ class LookDesk(QObject):
             LookKind.TASK: self._wanted_task,
             LookKind.NEXT: self._wanted_next,
             LookKind.WORK: self._wanted_work,
+            LookKind.SAVE: self._wanted_save,
         }
         for kind, looker in self._lookers.items():
             self._wanted[kind].connect(looker.look)

@@ -13,8 +13,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
+from prismq_gui.insight.problems import Problem
 from prismq_gui.operations.messages import OperationKind, Report, Target
-from prismq_gui.theme import Theme
+from prismq_gui.theme import Severity, Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.about_dialog import AboutDialog
 from prismq_gui.views.plan_dialog import PlanDialog
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prismq_gui.views.main_window import MainWindow
     from prismq_gui.views.next_dialog import NextDialog
     from prismq_gui.views.palette import Palette
+    from prismq_gui.views.value_saver import ValueSaver
 
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
 
@@ -43,6 +45,7 @@ class Commands(QObject):
         self.plan_dialog: PlanDialog | None = None
         self.next_dialog: NextDialog | None = None
         self.palette_widget: Palette | None = None
+        self.saver: ValueSaver | None = None
 
     # -- file
 
@@ -168,6 +171,24 @@ class Commands(QObject):
         search.settle()
         if search.mistake is None and not self._window.tasks_page.filter().is_empty:
             self._operate(kind, self._window.tasks_page.matching())
+
+    def save_value(self) -> None:
+        """Save what the panel shows of the task to a file."""
+        from prismq_gui.views.value_saver import ValueSaver  # noqa: PLC0415
+
+        window = self._window
+        task_id, path = window.tasks_page.table.current_id, window.session.path
+        if not isinstance(task_id, int) or path is None:
+            return
+        if self.saver is None:
+            self.saver = ValueSaver(window.engine.looks, window)
+            self.saver.told.connect(window.status_line.show_message)
+            self.saver.failed.connect(self._tell_problem)
+        self.saver.ask(task_id, window.tasks_page.detail.column_in_view, path)
+
+    def _tell_problem(self, problem: Problem) -> None:
+        text = f"{problem.subject}. {problem.unchanged} {problem.advice}"
+        self._window.notices.message(Severity.WARNING, problem.what, text)
 
     def vacuum(self) -> None:
         """Preview a vacuum of the file."""

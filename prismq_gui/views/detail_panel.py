@@ -300,6 +300,11 @@ class DetailPanel(QFrame):
             self._shape.setPixmap(self._theme.status_pixmap(status, size, self.devicePixelRatioF()))
             self._shape.setToolTip(tooltip(cell_text(self._detail.row.status)))
 
+    @property
+    def column_in_view(self) -> str:
+        """The column of the file that the tab in view shows; that of the payload where it shows none of its own."""
+        return {COMPATIBILITY: "compatibility", ERROR: "error_message"}.get(self.tabs.currentIndex(), "payload")
+
     def empty_texts(self) -> tuple[str, str]:
         """Return title and text of the page that stands where no task is shown."""
         return self._empty.texts()
