@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prismq_gui.insight import walking
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.problems import ProblemKind
 from prismq_gui.operations.messages import OperationKind
@@ -126,8 +127,9 @@ def test_the_newest_query_wins(engine, opened, tmp_path, qtbot):
     assert {message.generation for message in heard.all("ids_appended")} == {last.generation}
 
 
-def test_a_long_scan_tells_its_progress_and_rows_are_read_meanwhile(engine, opened, tmp_path, qtbot):
-    heard = opened(make_foreign_queue(tmp_path / "q.db", 300_000))
+def test_a_long_scan_tells_its_progress_and_rows_are_read_meanwhile(engine, opened, tmp_path, qtbot, monkeypatch):
+    monkeypatch.setattr(walking, "TARGET_S", 0.0001)  # a few tasks a statement: as long as over millions
+    heard = opened(make_foreign_queue(tmp_path / "q.db", 30_000))
     heard.ask(filter=TaskFilter(text="not to be found"))
     engine.request_rows(RowsRequest(Table.TASKS, 1, 1, (5, 7)))
     qtbot.waitUntil(heard.is_answered, timeout=30_000)
