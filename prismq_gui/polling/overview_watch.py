@@ -137,6 +137,7 @@ class OverviewWatch(Worker):
         self._past_at, self._past = 0.0, None
         if self._parts is not None and span is not None:
             self._tell(time.monotonic())
+            self._again_in(0.0)  # while nobody looked it read seldom
 
     @Slot(object)
     @guarded
@@ -233,7 +234,9 @@ class OverviewWatch(Worker):
         tell_s = TELL_UNSEEN_S if self._span is None else TELL_S
         if now - self._told_at >= tell_s or (was_new and not self._parts.has_new):
             self._tell(now)
-        return SLICE_S if self._parts.has_new else MIN_INTERVAL_S
+        if self._parts.has_new:
+            return SLICE_S
+        return NOTE_S / 2 if self._span is None else MIN_INTERVAL_S
 
     def _take(self, reader: QueueReader, change: Change, now: float) -> None:
         if change is Change.CHANGED:
