@@ -81,7 +81,7 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     yield "workers", window
     window.show_page("overview")
     overview = window.overview_page
-    wait_until(lambda: bool(overview.verdict.lines()), "no verdict")
+    wait_until(lambda: bool(overview.verdict.lines()) and overview.depth_chart.data.count > 0, "no verdict or no past")
     yield "overview", window
     window.show_page("logs")
     wait_until(lambda: window.logs_page.model.is_complete, "no log lines")
