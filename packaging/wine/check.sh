@@ -22,7 +22,7 @@ case $version in
   *) echo "There is no Windows Python $version to be had here: 3.11, 3.12 or 3.13." >&2; exit 2 ;;
 esac
 pip_wheel=26.3 pip_sha=f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
-packages=(pytest pytest-timeout hypothesis rich)
+packages=(pytest pytest-timeout pytest-xdist hypothesis rich)
 suites=(tests/queue tests/insight tests/operations tests/cli tests/test_cli.py)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/prismq-gui/wine

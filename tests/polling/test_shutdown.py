@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
+from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling import threads
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.messages import LinkState, OpenRequest, Table
@@ -57,7 +58,8 @@ def test_another_file_opens_while_a_query_would_take_minutes(engine, listener, s
     assert LinkState.BUSY not in listener.links()
 
 
-def test_B12_a_query_that_takes_too_long_is_given_up_and_told(engine, listener, slow_queue, qtbot):
+def test_B12_a_query_that_takes_too_long_is_given_up_and_told(engine, listener, slow_queue, qtbot, monkeypatch):
+    monkeypatch.setitem(QueueReader.__init__.__kwdefaults__, "deadline_s", 1.0)
     engine.open(OpenRequest(slow_queue))
     qtbot.waitUntil(lambda: LinkState.BUSY in listener.links(), timeout=20_000)
     assert "took too long" in listener.link.problem.what
