@@ -39,6 +39,7 @@ class LogsPage(QWidget):
         self._engine = engine
         self._following = True
         self._wanted_id: int | None = None  # a line that is to be shown as soon as the list has it
+        self._has_log = True
         self.model = LogTableModel(engine, self)
         self.filter_bar = LogFilterBar(theme, self)
         self.filter_note = FilterNote(theme, "log lines", self)
@@ -195,6 +196,12 @@ class LogsPage(QWidget):
     def _on_model_count_changed(self, _count: int) -> None:
         self._show_state()
 
+    def set_missing(self, names: Sequence[str]) -> None:
+        """Say which tables and columns the file lacks."""
+        self._has_log = "task_logs" not in names
+        self.table.set_absent(frozenset(name.removeprefix("task_logs.") for name in names))
+        self._show_state()
+
     def _show_state(self) -> None:
         count = self.model.count
         self.rows_label.setText(scan_words(self.model, "line"))
@@ -204,7 +211,8 @@ class LogsPage(QWidget):
             self.empty.show_state("filter", NOTHING_SO_FAR, nothing_so_far(self.model, "lines"), "Clear the filter")
             self._stack.setCurrentWidget(self.empty)
         elif self.filter().is_empty:
-            self.empty.show_state("scroll-text", "No log lines", "What workers log about their tasks appears here.")
+            text = "What workers log about their tasks appears here." if self._has_log else "This file has no log."
+            self.empty.show_state("scroll-text", "No log lines", text)
             self._stack.setCurrentWidget(self.empty)
         else:
             text = f"No log line fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"

@@ -149,6 +149,9 @@ class PageBook(QObject):
         memory.restore_logs(window.settings, page)
         page.recovered.connect(lambda: window.session.tell_recovered(Table.LOGS))
         page.task_requested.connect(window.show_task)
+        window.session.opened.connect(lambda facts: page.set_missing(facts.missing_columns))
+        if window.session.facts is not None:
+            page.set_missing(window.session.facts.missing_columns)
         if window.session.is_open:
             page.model.requery()
         return page

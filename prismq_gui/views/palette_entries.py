@@ -104,14 +104,11 @@ def _files(window: MainWindow) -> Iterator[Entry]:
 
 
 def _workers(window: MainWindow) -> Iterator[Entry]:
-    if not window.session.is_open:
-        return
-    for row in range(min(MOST_WORKERS, window.workers_page.model.rowCount())):
-        name = window.workers_page.model.id_at(row)
-        if isinstance(name, str):
-            title = one_line(f"Open worker {name}", _LONGEST_TITLE)
-            yield Entry(f"worker:{name}", title, "Workers", partial(_open_worker, window, name), "users",
-                        told="Show this worker on its page")  # fmt: skip
+    snapshot = window.session.snapshot
+    for row in snapshot.workers[:MOST_WORKERS] if snapshot is not None else ():
+        title = one_line(f"Open worker {row.worker_id}", _LONGEST_TITLE)
+        run = partial(_open_worker, window, row.worker_id)
+        yield Entry(f"worker:{row.worker_id}", title, "Workers", run, "users", told="Show this worker on its page")
 
 
 def _open_worker(window: MainWindow, name: str) -> None:

@@ -164,6 +164,20 @@ def test_A19_a_newer_schema_is_read_and_every_write_is_off_with_the_reason(drive
     assert driver.window.top_bar.read_only_label.isVisible()
 
 
+def test_A20_an_older_file_tells_what_it_lacks_where_it_would_stand(driver: Driver, tmp_path: Path) -> None:
+    path = make_foreign_queue(tmp_path / "q.db", 3)
+    run_sql(path, "ALTER TABLE task_queue DROP COLUMN error_message")
+    run_sql(path, "DROP TABLE task_logs")
+    driver.open(path)
+    told = about(driver)
+    assert "lacks task_queue.error_message" in told
+    assert "no table task_logs" in told
+    driver.window.show_page("logs")
+    driver.until(lambda: driver.window.logs_page.empty.texts() == ("No log lines", "This file has no log."))
+    driver.window.open_path(make_foreign_queue(tmp_path / "whole.db", 3))
+    driver.until(lambda: "appears here" in driver.window.logs_page.empty.texts()[1])
+
+
 def test_A22_a_fault_of_sqlite_is_told_once_and_stands_in_about(
     make_window: Callable[..., Driver], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
