@@ -20,6 +20,9 @@ _MORE = (
     ("In the filter line", "Ctrl+Space", "Offer what may come next"),
     ("In the filter line", "Down", "Go through the offers, without any to what was found"),
     ("In the filter line", "Esc", "Close the offers, then empty the line"),
+    ("In the list of columns", "Space", "Show or hide the column"),
+    ("In the list of columns", "Alt+Up / Alt+Down", "Move it to the left or right"),
+    ("In the list of columns", "Del", "Take the column of a payload's value away"),
     ("On the chips", "Space, Ctrl+Space", "Choose a status alone, or beside the others"),
 )
 
