@@ -23,6 +23,10 @@ _MORE = (
     ("In the list of columns", "Space", "Show or hide the column"),
     ("In the list of columns", "Alt+Up / Alt+Down", "Move it to the left or right"),
     ("In the list of columns", "Del", "Take the column of a payload's value away"),
+    ("In the command palette", "Enter", "Do what is chosen"),
+    ("In the command palette", "Down / Up", "Choose"),
+    ("In the command palette", "Esc", "Close it; the keyboard is where it was before"),
+    ("In a comparison", "Enter", "Show the task in its file"),
     ("On the chips", "Space, Ctrl+Space", "Choose a status alone, or beside the others"),
 )
 
