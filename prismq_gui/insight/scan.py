@@ -10,7 +10,6 @@ its new one. Ids come once, in strict order, and a newer task than the newest at
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +23,7 @@ from prismq_gui.insight.messages import Cell, IdChunk, IdSpan
 from prismq_gui.insight.names import Aliases
 from prismq_gui.insight.order_keys import TIME_COLUMNS, key_sql, time_key
 from prismq_gui.insight.problems import ProblemError
+from prismq_gui.insight.scan_groups import Told, as_sorted_span, groups_of
 from prismq_gui.insight.sorter import Sorter
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.insight.streams import Pair, merged, read_pairs
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 Step = tuple[IdSpan, float]
 _READING_SHARE = 0.9  # of a sorted scan's progress; the rest is handing out
+_A_STEP = 512  # of ids that are looked at one by one
 LEADING = 500  # rows of a sort that are told while it goes on: more than a screen of them
 
 
@@ -112,7 +113,7 @@ class TaskScan:
         if column is TaskColumn.ID:
             return self._by_id(bounds, pairs)
         if pairs is not None and column in (TaskColumn.STATUS, TaskColumn.TYPE):
-            groups = _groups(pairs, column, self._order.descending)
+            groups = groups_of(pairs, column, self._order.descending)
             if groups is not None:
                 return self._by_groups(bounds, groups)
         return self._sorted(bounds, pairs, column)
@@ -149,12 +150,24 @@ class TaskScan:
         """
         descending = self._order.descending
         listed = None if self._choice is None else self._choice.listed(bounds, descending=descending)
+        if listed is None and (pairs is None or are_read):
+            listed = self._by_priority(bounds)
         if listed is None:
             if pairs is None or (are_read and is_dense(self._connection, pairs, bounds)):
                 return None
             return self._merged(pairs, bounds)
         self._is_checked, self._rest = True, (self._condition, self._narrow)
-        return iter([(listed, 1.0)])
+        steps = range(0, max(1, len(listed)), _A_STEP)
+        return ((listed[at : at + _A_STEP], min(1.0, (at + _A_STEP) / max(1, len(listed)))) for at in steps)
+
+    def _by_priority(self, bounds: Bounds) -> list[int] | None:
+        if self._filter.query is None or not self._layout.has_status_index:
+            return None
+        from prismq_gui.insight.language_index import ids_by_priority  # noqa: PLC0415 - only where there is a query
+
+        statuses = resolved(self._filter.statuses, "status", self._aliases)
+        descending = self._order.descending
+        return ids_by_priority(self._connection, self._filter.query, statuses, bounds, descending=descending)
 
     def _by_id(self, bounds: Bounds, pairs: list[Pair] | None) -> Iterator[Step | IdChunk]:
         candidates = self._candidates(bounds, pairs, are_read=self._is_checked)
@@ -201,7 +214,7 @@ class TaskScan:
             yield as_span([row[0] for row in rows if isinstance(row[0], int)]), progress
 
     def _by_groups(self, bounds: Bounds, groups: list[list[Pair]]) -> Iterator[Step]:
-        told = _Told(bounds)
+        told = Told(bounds)
         for number, group in enumerate(groups):
             for ids, progress in self._matching(self._merged(group, bounds)):
                 yield told.new(ids), (number + progress) / len(groups)
@@ -302,51 +315,3 @@ class TaskScan:
             return [(ids[0], None)]
         half = len(ids) // 2
         return self._keys_of(ids[:half], key) + self._keys_of(ids[half:], key)
-
-
-class _Told:
-    """Which ids were handed on already: a task that changes its group meanwhile must not come twice.
-
-    A byte an id while they lie densely, which costs 0.1 s a million; else a set.
-    """
-
-    _DENSE = 64 * 1024 * 1024
-
-    def __init__(self, bounds: Bounds) -> None:
-        width = bounds.high - bounds.low + 1
-        self._low = bounds.low
-        self._dense = bytearray(width) if width <= self._DENSE else None
-        self._sparse: set[int] = set()
-
-    def new(self, ids: IdSpan) -> IdSpan:
-        """Return the ids that were not told before, and count them as told."""
-        dense, low = self._dense, self._low
-        if dense is None:
-            fresh = [each for each in ids if each not in self._sparse]
-            self._sparse.update(fresh)
-        else:
-            fresh = [each for each in ids if not dense[each - low]]
-            for each in fresh:
-                dense[each - low] = 1
-        return ids if len(fresh) == len(ids) else as_span(fresh)
-
-
-def as_sorted_span(ids: list[int]) -> IdSpan:
-    """Return ids that are in any order; a range only where they happen to be one."""
-    if len(ids) > 1 and abs(ids[-1] - ids[0]) + 1 == len(ids):
-        step = 1 if ids[-1] > ids[0] else -1
-        candidate = range(ids[0], ids[-1] + step, step)
-        if all(a == b for a, b in zip(ids, candidate, strict=True)):
-            return candidate
-    return array("q", ids)
-
-
-def _groups(pairs: list[Pair], column: TaskColumn, descending: bool) -> list[list[Pair]] | None:
-    """Return the pairs grouped by the column in its order, None where a name is no text (then it is sorted)."""
-    groups: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        name = pair.status if column is TaskColumn.STATUS else pair.type
-        if not isinstance(name, str):
-            return None
-        groups.setdefault(name, []).append(pair)
-    return [groups[name] for name in sorted(groups, reverse=descending)]

@@ -24,7 +24,7 @@ def scan_words(model: IdTableModel, noun: str) -> str:
         head = f"first {thousands(model.count)} so far" if model.is_leading else count
         return f"{head} · {'stopped' if model.is_stopped else 'sorting'}: {share} read"
     if model.is_stopped:
-        return f"{count} · stopped: found in the {share} looked at"
+        return f"{count} · stopped: {share} looked at"
     return f"{count} so far" + (f" · {share} looked at" if model.progress > 0 else "")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prismq_gui.insight import language_times, walking
+from prismq_gui.insight import language_index, language_times, walking
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
 from prismq_gui.insight.language import parse
 from prismq_gui.insight.messages import IdChunk
@@ -113,3 +113,35 @@ def test_where_an_index_leaves_most_tasks_they_are_walked_over(minutes: Path) ->
             assert len(task_ids(reader, TaskFilter(query=parse(text)))) == (2_970 if walks else 30)
         steps = [step for step in plans(minutes, [sql for sql in seen if "attempts" in sql]) if is_walk(step)]
         assert bool(steps) is walks
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize(
+    ("text", "found", "walks"),
+    [
+        ("priority<9", [30, 60, 2_991], False),
+        ("priority:7,8 attempts:0", [30, 60, 2_991], False),
+        ("priority>7 priority<9", [60], False),
+        ("status:completed priority<9.5", [30, 60, 2_991], False),
+        ("priority>=100 -priority:100", [77], True),  # far more than one have that
+        ("priority<9 or id:77", [30, 60, 77, 2_991], True),
+        ("-priority>7", [5, 30, 2_991], True),
+    ],
+)
+def test_few_tasks_of_a_priority_are_found_by_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, found: list[int], walks: bool, descending: bool
+) -> None:
+    monkeypatch.setattr(language_index, "MOST", 50)
+    path = make_foreign_queue(tmp_path / "q.db", tasks=TASKS, type="mail")
+    run_sql(path, "UPDATE task_queue SET priority = 7, status = 'completed' WHERE id IN (30, 2991)")
+    run_sql(path, "UPDATE task_queue SET priority = 8, status = 'completed' WHERE id = 60")
+    run_sql(path, "UPDATE task_queue SET priority = 'high' WHERE id = 5")
+    run_sql(path, "UPDATE task_queue SET priority = 101 WHERE id = 77")
+    with reading(path) as reader, watched(reader) as seen:
+        assert task_ids(reader, TaskFilter(query=parse(text)), TaskOrder(descending=descending)) == sorted(
+            found, reverse=descending
+        )
+        by_time = task_ids(reader, TaskFilter(query=parse(text)), TaskOrder(TaskColumn.CREATED, descending))
+        assert sorted(by_time) == found
+    steps = [step for step in plans(path, [sql for sql in seen if "BETWEEN" in sql]) if is_walk(step)]
+    assert bool(steps) is walks
