@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
@@ -78,11 +78,17 @@ class TopBar(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setIconSize(QSize(self._theme.icon_size(), self._theme.icon_size()))
         key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        button.setText(f" Commands   {key}")
+        self._palette_words = (f" {key}", f" Commands   {key}")
+        button.setText(self._palette_words[1])
         button.setToolTip(action.toolTip())
         button.setAccessibleName(f"Command palette, {key}")
         button.clicked.connect(action.trigger)
         self._theme.bind_icon(button, "command", "muted")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the file's name its room: in a narrow bar the palette's key alone stands on its button."""
+        super().resizeEvent(event)
+        self.palette_button.setText(self._palette_words[self.width() >= self._theme.space(250)])
 
     def show_file(self, path: Path | None, refusal: str = "") -> None:
         """Show which file it is, and why it can't be written where that is so."""
