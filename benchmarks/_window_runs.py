@@ -12,6 +12,7 @@ import queue
 import re
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -19,17 +20,37 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks._window_files import COMMON, UNUSUAL
 from benchmarks._window_screen import Box, Look, Screen, look_of, seen_after
-from benchmarks.live import OPS, write
+from benchmarks.live import BUSY, OPS
+from prismq_gui.queue import Claimer, QueueBusyError, QueueClient, QueueDatabase, settling
 
 HERE = Path(__file__).parent
 TOUR, RIVALS = HERE / "_window_tour.py", HERE / "_window_rivals.py"
 FIRST_ROWS_LIMIT_S = 60.0
 Figures = dict[str, Any]
+
+
+def write(path: str, name: str, counters: Any, start: int, stop: Any) -> None:
+    """Enqueue, claim and complete in a loop, as benchmarks/live.py; each 1,000th task has words that are looked for."""
+    with closing(QueueDatabase(path)) as database:
+        client, claimer, done = QueueClient(database), Claimer(database), 0
+        while not stop.is_set():
+            text = f"{COMMON} {UNUSUAL if done % 1_000 == 500 else 'usual'} {'x' * 180}"
+            try:
+                client.enqueue("bench", {"text": text})
+                task = claimer.claim(name, {}, 3600, ("bench",))
+                if task is not None:
+                    settling.complete(database, task, None)
+            except (QueueBusyError, sqlite3.OperationalError) as error:
+                counters[start + BUSY] += 1
+                print(f"{name}: {error}", file=sys.stderr, flush=True)
+            done += 1
+            counters[start + OPS] = done
 
 
 class Child:
@@ -75,6 +96,28 @@ class Child:
         if told is not None:
             self.lines.append(told)
         return told
+
+    def halt(self) -> None:
+        """Stop the process where it reads nothing: halted in a snapshot it would keep the log from starting over."""
+        for _ in range(1_000):
+            self._process.send_signal(signal.SIGSTOP)
+            if not self._is_reading():
+                return
+            self._process.send_signal(signal.SIGCONT)
+            time.sleep(0.002)  # a statement of its own
+        raise SystemExit("the window reads without a pause")
+
+    def _is_reading(self) -> bool:
+        """Whether it holds one of the five locks of the log's index that stand for a snapshot (bytes 123 to 127)."""
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            parts = line.split()
+            if parts[1] == "POSIX" and parts[4] == str(self._process.pid) and 123 <= int(parts[6]) <= 127:
+                return True
+        return False
+
+    def go_on(self) -> None:
+        """Let a halted process run."""
+        self._process.send_signal(signal.SIGCONT)
 
     def end(self, limit_s: float = 20.0) -> list[Figures]:
         """Have it close its window, and return all it told."""

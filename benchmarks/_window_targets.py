@@ -26,8 +26,9 @@ def verdicts(found: Figures) -> Iterator[Verdict]:
     for kind in ("tasks", "sorts", "logs"):
         for file, tour in found.get(kind, {}).items():
             yield from _tour(kind, file, tour)
-    for file, one in found.get("writers", {}).items():
-        yield from _writers(file, one)
+    for part in ("writers", "disk"):
+        for file, one in found.get(part, {}).items():
+            yield from _writers(file, one)
     for file, one in found.get("idle", {}).items():
         shares = [step["cpu_share"] for step in one["steps"] if "cpu_share" in step]
         if shares:
@@ -103,7 +104,7 @@ def _tour(kind: str, file: str, tour: Figures) -> Iterator[Verdict]:
         reached = f"{whole['p99_ms']:.1f} ms (bare window {control['p99_ms']:.1f} ms)"
         yield Verdict(f"{kind}: event loop's p99 <= 16 ms", file, reached, whole["p99_ms"] <= 16)
         yield Verdict(f"{kind}: memory <= 300 MiB", file, f"{whole['peak_mib']:.0f} MiB", whole["peak_mib"] <= 300)
-    yield _wal(f"{kind}: log <= 2 x autocheckpoint", file, tour["wal_bytes"], tour["control"]["wal_bytes"])
+    yield _wal(f"{kind}: log <= 2 x autocheckpoint", file, tour["wal_bytes"], tour["control"].get("wal_bytes", 0))
 
 
 def _is_first_page(name: str) -> bool:

@@ -18,6 +18,7 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from benchmarks._window_targets import table_of
 HERE = Path(__file__).parent
 OUT = HERE / "out"
 PICTURES = OUT / "window"
+MEMORY = Path("/dev/shm")
 
 
 def spread(values: list[float]) -> Figures:
@@ -48,8 +50,8 @@ class Bench:
         self._files = files
 
     def parts(self) -> dict[str, Any]:
-        return {"start": self.start, "rows": self.rows, "tasks": self.tasks, "sorts": self.sorts, "logs": self.logs,
-                "qt": self.qt, "writers": self.writers, "idle": self.idle, "bulk": self.bulk}  # fmt: skip
+        names = ("start", "rows", "tasks", "sorts", "logs", "qt", "writers", "disk", "idle", "bulk")
+        return {name: getattr(self, name) for name in names}
 
     # -- from start to a window, to rows
 
@@ -134,31 +136,52 @@ class Bench:
     # -- what it costs
 
     def writers(self) -> Figures:
-        """The writers' rate without a window, with an empty one (the control), with ours; ABC CBA."""
-        return {file.name: self._writers(file) for file in self._files}
+        """The writers' rate without a window, with an empty one (the control), with ours, in short turns: ABC CBA.
 
-    def _writers(self, file: QueueFile) -> Figures:
+        Both windows are there all the time and halted but in their turns, since a machine's own rate drifts by half
+        within the time a window takes to start.
+        """
+        if not MEMORY.is_dir():
+            return {file.name: self._writers(file, file.name) for file in self._files}
+        # A disk's fsync, a tenth of a millisecond or some hundred, would drown what is compared.
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            file = make_or_reuse(Path(folder), self._files[0].tasks, self._files[0].tasks)
+            name = f"{file.name} in memory"
+            return {name: self._writers(file, name)}
+
+    def disk(self) -> Figures:
+        """The same on the largest file where it lies, fsync and all."""
+        return {self._files[-1].name: self._writers(self._files[-1], self._files[-1].name)}
+
+    def _writers(self, file: QueueFile, name: str) -> Figures:
         kinds = ("none", "bare", "PrismQ")
         rates: dict[str, list[float]] = {kind: [] for kind in kinds}
-        wal, gaps = dict.fromkeys(kinds, 0), {}
+        wal = dict.fromkeys(kinds, 0)
         with writing(file.path, self._options.writers) as writers:
-            time.sleep(2.0)  # the file's pages come into the cache
-            for number in range(self._options.rounds):
-                for kind in kinds if number % 2 == 0 else reversed(kinds):
-                    child = None
-                    if kind != "none":
-                        child = Child(self._screen, RIVALS if kind == "bare" else TOUR, file.path, "watch")
-                        child.wait_for("ready", 300)
+            windows = {"bare": Child(self._screen, RIVALS, file.path, "watch"),
+                       "PrismQ": Child(self._screen, TOUR, file.path, "watch")}  # fmt: skip
+            for window in windows.values():
+                window.wait_for("ready", 300)
+                window.halt()
+            for turn in range(self._options.turns):
+                for kind in kinds if turn % 2 == 0 else reversed(kinds):
+                    if kind in windows:
+                        windows[kind].go_on()
+                    time.sleep(0.5)  # what a halted window has missed it catches up with
                     writers.take_wal()
                     before, began = writers.done(), time.perf_counter()
                     time.sleep(self._options.seconds)
                     rates[kind].append((writers.done() - before) / (time.perf_counter() - began))
                     wal[kind] = max(wal[kind], writers.take_wal())
-                    if child is not None:
-                        gaps[kind] = next(line for line in child.end() if line["step"] == "watch")
-                    print(f"  {file.name}, {kind}: {rates[kind][-1]:.0f} pairs a second", flush=True)
-        found: Figures = {"rates": rates, "wal_bytes": wal, "gaps": gaps}
-        for kind in kinds[1:]:
+                    if kind in windows:
+                        windows[kind].halt()
+            for window in windows.values():
+                window.go_on()
+                window.end()
+        found: Figures = {"rates": rates, "wal_bytes": wal}
+        for kind in kinds:
+            middle, ordered = statistics.median(rates[kind]), sorted(map(round, rates[kind]))
+            print(f"  {name}, {kind}: {middle:.0f} pairs a second ({ordered[0]} to {ordered[-1]})", flush=True)
             found[kind] = spread([one / none for one, none in zip(rates[kind], rates["none"], strict=True)])
         return found
 
@@ -232,17 +255,18 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/prismq-window"), help="where the files are kept")
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of a round of the writers' rate")
+    parser.add_argument("--turns", type=int, default=10, help="of the writers' rate without a window and with one")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of such a turn")
     parser.add_argument(
         "--limit", type=float, default=180.0, help="seconds a step may take before a program is given up"
     )
     parser.add_argument(
-        "--parts", nargs="+", default=None, help="only these: start rows tasks sorts logs qt writers idle bulk"
+        "--parts", nargs="+", default=None, help="only these: start rows tasks sorts logs qt writers disk idle bulk"
     )
     parser.add_argument("--output", type=Path, default=OUT / "window.json")
     options = parser.parse_args()
     if options.quick:
-        options.tasks, options.rounds, options.seconds = [100_000], 1, 4.0
+        options.tasks, options.rounds, options.turns = [100_000], 1, 4
     options.logs = options.logs or [5 * tasks for tasks in options.tasks]
     if len(options.logs) != len(options.tasks):
         parser.error("--logs needs as many numbers as --tasks")
