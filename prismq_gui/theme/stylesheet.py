@@ -104,11 +104,12 @@ QSpinBox::up-button:hover, QSpinBox::down-button:hover { background: $hover; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url("$arrow_up"); width: ${s3}px; height: ${s3}px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$arrow"); width: ${s3}px; height: ${s3}px; }
 QCheckBox, QRadioButton { background: transparent; spacing: ${s1_5}px; padding: ${s0_5}px; }
-QCheckBox::indicator, QRadioButton::indicator { width: ${s3_5}px; height: ${s3_5}px; background: $surface;
-  border: 1px solid $border_strong; border-radius: ${s0_5}px; }
+QCheckBox::indicator, QRadioButton::indicator, QListView::indicator { width: ${s3_5}px; height: ${s3_5}px;
+  background: $surface; border: 1px solid $border_strong; border-radius: ${s0_5}px; }
 QRadioButton::indicator { border-radius: ${s2}px; }
 QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox:focus::indicator { border-color: $accent; }
-QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
+QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent; border-color: $accent;
+  image: url("$check"); }
 QRadioButton::indicator:checked { background: $accent; border-color: $accent; image: url("$dot"); }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: $window; border-color: $border; }
 QCheckBox:focus, QRadioButton:focus { color: $accent; }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QStringListModel, Qt
+from PySide6.QtCore import QModelIndex, QStringListModel, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -105,6 +105,7 @@ class ColumnsDialog(QDialog):
         completer = QCompleter(self._known, self)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        set_role(completer.popup(), "offers")
         self.line.setCompleter(completer)
 
     def _lay_out(self, theme: Theme) -> None:
@@ -148,6 +149,7 @@ class ColumnsDialog(QDialog):
         self.reset_button.clicked.connect(self._on_reset_button_clicked)
         self.close_button.clicked.connect(self.accept)
         self.add_button.clicked.connect(self._add)
+        self.line.returnPressed.connect(self._on_line_return_pressed)
         self.line.textEdited.connect(lambda _text: self.told.setText(_HINT))
         self.list.itemChanged.connect(self._on_list_item_changed)
         self.list.currentRowChanged.connect(self._show_buttons)
@@ -227,6 +229,11 @@ class ColumnsDialog(QDialog):
         self._choice.reset()
         self._show()
 
+    def _on_line_return_pressed(self) -> None:
+        if self.line.text().strip():
+            self.line.completer().popup().hide()
+            self._add()
+
     def _add(self) -> None:
         from prismq_gui.insight.language import FilterSyntaxError  # noqa: PLC0415 - not before one is typed
         from prismq_gui.insight.payload_columns import payload_column  # noqa: PLC0415 - as above
@@ -241,13 +248,12 @@ class ColumnsDialog(QDialog):
         self.told.setText(refusal or f"{one_line(column.name)} is a column now.")
         if not refusal:
             self.line.clear()
+            QTimer.singleShot(0, self.line.clear)  # an offer that was chosen is put in once more
             self._show(column.name)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Add on Enter in the line; else as any dialog."""
+        """Stay open on Enter in the line; else as any dialog."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.focusWidget() is self.line:
-            if self.line.text().strip():
-                self._add()
-            event.accept()
+            event.accept()  # it was the line's, not the default button's
         else:
             super().keyPressEvent(event)
