@@ -39,6 +39,7 @@ class CompareDetails(QTreeWidget):
     def show_differences(self, differences: Sequence[Difference]) -> None:
         """Show these fields."""
         self.clear()
+        self.setEnabled(True)
         items = []
         for each in differences:
             name = f"{each.column} (same moment)" if each.form_only else each.column
@@ -51,9 +52,14 @@ class CompareDetails(QTreeWidget):
         if items:
             self.setCurrentItem(items[0])
 
+    def show_stale(self) -> None:
+        """Let what is shown fade: it is of the task before, and the chosen one is being read."""
+        self.setEnabled(False)
+
     def show_words(self, words: str) -> None:
         """Show why there is nothing."""
         self.clear()
+        self.setEnabled(True)
         item = QTreeWidgetItem([one_line(words)])
         item.setFlags(Qt.ItemFlag.ItemIsEnabled)
         self.addTopLevelItem(item)
@@ -72,7 +78,8 @@ def _line(value: TextPreview) -> str:
     if value.kind == "null":
         return NULL
     text = one_line(value.text, VALUE_CHARACTERS) or "“”"
-    size = f"  ({value.size_bytes:,} bytes)" if value.truncated or value.kind == "blob" else ""
+    bytes_ = "byte" if value.size_bytes == 1 else "bytes"
+    size = f"  ({value.size_bytes:,} {bytes_})" if value.truncated or value.kind == "blob" else ""
     return f"blob {text}{size}" if value.kind == "blob" else f"{text}{size}"
 
 

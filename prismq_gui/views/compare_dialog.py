@@ -309,6 +309,7 @@ class CompareDialog(QDialog):
     # -- one task
 
     def _on_table_current_id_changed(self, _key: object) -> None:
+        self.details.show_stale()
         self._whole_timer.start()
         self._show_buttons()
 

@@ -101,6 +101,11 @@ def _files(window: MainWindow) -> Iterator[Entry]:
         told = one_line(f"Open {text} in place of the file that is open")
         yield Entry(f"file:{text}", title, one_line(str(path.parent)), partial(window.open_path, path), "database",
                     told=told)  # fmt: skip
+        if window.session.path is not None and window.session.path != path:
+            title = one_line(f"Compare with {path.name}", _LONGEST_TITLE)
+            run = partial(window.commands.compare_files, path, window.session.path)
+            yield Entry(f"compare:{text}", title, one_line(str(path.parent)), run, "git-compare",
+                        told="Find what differs between that file and the one that is open")  # fmt: skip
 
 
 def _workers(window: MainWindow) -> Iterator[Entry]:

@@ -84,6 +84,10 @@ def test_compare_with_tells_what_is_new_gone_and_changed_and_leads_to_the_task(d
 
     dialog.table.select_id((CHANGED, 0))
     driver.until(lambda: dialog.details.topLevelItemCount() == 2)
+    dialog.table.select_id((CHANGED, 1))
+    assert not dialog.details.isEnabled()  # it shows the task before until this one is read
+    dialog.table.select_id((CHANGED, 0))
+    driver.until(lambda: dialog.details.isEnabled() and dialog.details.topLevelItemCount() == 2)
     fields = {item.text(0): item for item in (dialog.details.topLevelItem(at) for at in (0, 1))}
     assert fields["error_message"].text(2) == EVIL  # as text
     assert "&lt;b&gt;" in fields["error_message"].toolTip(2)

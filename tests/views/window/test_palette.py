@@ -10,8 +10,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from prismq_gui.actions.registry import ACTIONS
+from prismq_gui.views.compare_dialog import CompareDialog
 from prismq_gui.views.palette import Palette
-from tests.helpers.files import run_sql
+from tests.helpers.files import make_foreign_queue, run_sql
 from tests.helpers.processes import ROOT, python_environment
 from tests.views.fakes import EVIL
 from tests.views.window.conftest import Driver
@@ -122,14 +123,20 @@ def test_any_text_can_be_searched_for_everywhere(opened: Driver) -> None:
     opened.until(lambda: opened.window.page == "search" and opened.window.search_page.line.text() == "codec x265")
 
 
-def test_views_and_recent_files_are_found_by_their_names(opened: Driver, sample_db) -> None:
+def test_views_and_recent_files_are_found_by_their_names(opened: Driver, sample_db, tmp_path) -> None:
     opened.filter(statuses=("failed",))
     opened.window.saved_views.save("Fehler & Ärger")
     opened.window.tasks_page.clear_filter()
     choose(palette_of(opened), "arger")
     opened.until(lambda: opened.window.tasks_page.filter().statuses == ("failed",))
+    other = make_foreign_queue(tmp_path / "other" / "yesterday.db", 3)
+    opened.window.open_path(other)
+    opened.until(lambda: str(other) in opened.window.settings.recent_files)
     palette = palette_of(opened)
     assert entry(palette, "Open queue.db").beside == str(sample_db.parent)
+    choose(palette, "comp queue")
+    (dialog,) = opened.window.findChildren(CompareDialog)
+    assert dialog.paths == (sample_db, other)
 
 
 def test_J1_names_of_the_queue_are_shown_as_text(driver: Driver, sample_db) -> None:
