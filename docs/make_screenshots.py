@@ -28,8 +28,10 @@ from prismq_gui.app import capture, main_window  # noqa: E402
 from prismq_gui.insight.filters import TaskFilter  # noqa: E402
 from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
+from prismq_gui.views.detail_panel import PAYLOAD, WHY  # noqa: E402
 from prismq_gui.views.main_window import MainWindow  # noqa: E402
 from prismq_gui.views.plan_dialog import Step  # noqa: E402
+from prismq_gui.views.search_page import SearchState  # noqa: E402
 
 SAMPLE = ROOT / "tests" / "data" / "prismq-sample.db"
 MODES: tuple[Mode, ...] = ("light", "dark")
@@ -58,7 +60,7 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     failures.table.selectRow(0)
     wait_until(failures.panel.stop_button.isHidden, "what they share was not read")
     yield "failures", window
-    window.show_page("tasks")
+    yield from explained(window)
     tasks.set_filter(TaskFilter(statuses=("failed",)))
     wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no failed tasks")
     tasks.table.selectRow(0)
@@ -92,8 +94,38 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     yield "not-found", window
 
 
+def explained(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
+    """Search everything, and ask of a waiting task why it waits."""
+    tasks = window.tasks_page
+    window.show_page("search")
+    window.search_page.line.setText("timeout")
+    window.search_page.search_again()
+    wait_until(lambda: window.search_page.state is SearchState.DONE, "the search did not end")
+    yield "search", window
+    window.show_page("tasks")
+    tasks.set_filter(TaskFilter(statuses=("queued",)))
+    wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no waiting tasks")
+    tasks.table.selectRow(3)
+    wait_until(lambda: tasks.detail.is_showing_task, "the task was not read")
+    tasks.detail.tabs.setCurrentIndex(WHY)
+    wait_until(lambda: "Due since" in tasks.detail.sentence_label.text(), "the task was not explained")
+    yield "why", window
+    tasks.detail.tabs.setCurrentIndex(PAYLOAD)
+
+
 def beside(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
-    """Bring up what lies over or beside the window: the command palette, and a comparison with a backup."""
+    """Bring up what lies over or beside the window: thresholds, what comes next, the palette, a comparison."""
+    window.thresholds.ask()
+    limits = window.thresholds.dialog
+    assert limits is not None
+    yield "thresholds", limits  # type: ignore[misc]
+    limits.reject()
+    window.commands.show_next("worker-02")
+    upcoming = window.commands.next_dialog
+    assert upcoming is not None
+    wait_until(lambda: upcoming.is_told, "what comes next was not read")
+    yield "next", upcoming  # type: ignore[misc]
+    upcoming.close()
     window.show_page("tasks")
     window.actions_["palette"].trigger()
     palette = window.commands.palette_widget

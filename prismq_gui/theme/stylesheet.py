@@ -123,6 +123,7 @@ QListView[role="offers"] { background: $raised; border: 1px solid $border_strong
   padding: ${s0_5}px 0; }
 QTreeView { show-decoration-selected: 1; }
 QTreeView::item { padding: ${s0_5}px 0; }
+QTreeView[role="columns"]::item { padding: ${s0_5}px ${s1}px; }  /* under the words of its header */
 QTreeView::item:hover { background: $hover; }
 QTreeView::item:selected { background: $selection; color: $text; }
 QTreeView::item:selected:!active { background: $selection_idle; }

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 from prismq_gui.insight.compare_records import Difference
 from prismq_gui.insight.messages import TextPreview
 from prismq_gui.models.text import one_line, visible
-from prismq_gui.theme import Theme
+from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.plain_text import tooltip
 
 VALUE_CHARACTERS = 2_000
@@ -23,6 +23,7 @@ class CompareDetails(QTreeWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        set_role(self, "columns")
         self._theme = theme
         self.setColumnCount(3)
         self.setHeaderLabels(["Field", "Older file", "Newer file"])

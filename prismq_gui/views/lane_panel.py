@@ -64,6 +64,7 @@ class LanePanel(QWidget):
         set_role(self, "surface")
         self.chart = LaneChart(theme, self)
         self.tree = QTreeWidget(self)
+        set_role(self.tree, "columns")
         self.period = QComboBox(self)
         self.table_button = QToolButton(self)
         self.words = ElidedLabel("muted", self)

@@ -27,7 +27,7 @@ from prismq_gui.polling.look_wishes import LookKind, NextWish, Upcoming50
 from prismq_gui.polling.looking import Look, LookDesk, LookFailed
 from prismq_gui.queue.claim_sql import Strategy
 from prismq_gui.queue.timestamps import exact_text
-from prismq_gui.theme import Theme
+from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.type_line import TypeLine
@@ -69,6 +69,7 @@ class NextDialog(QDialog):
         self.types = TypeLine(types, self)
         self.bar = ScanBar(theme, self)
         self.tree = QTreeWidget(self)
+        set_role(self.tree, "columns")
         self.words = label("", "muted", self, wrap=True)
         self.draw_button = QPushButton("&Draw again", self)
         self.again_button = QPushButton("&Read again", self)
