@@ -18,7 +18,7 @@ from tests.insight.helping import reading, task_ids
 
 DEEP = "[" * 5_000 + "]" * 5_000
 PAYLOADS = [
-    '{"v": "b"}', '{"v": 10}', '{"v": 9.5}', "{}", '{"v": null}', '{"v": true}', "no json", "", b"\x00\xff",
+    '{"v": "b"}', '{"v": 10}', '{"v": -9.5}', "{}", '{"v": null}', '{"v": true}', "no json", "", b"\x00\xff",
     '{"v": {"a": 1}}', '{"v": "B"}', DEEP, '{"v": "ü"}', '{"v": "' + "x" * 1_100_000 + '"}', "[1]", '{"v": "it\'s"}',
 ]  # fmt: skip
 
