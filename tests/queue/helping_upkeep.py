@@ -7,17 +7,26 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from prismq_gui.queue import QueueDatabase
 from tests.helpers.files import FOREIGN_SCHEMA, run_sql
+from tests.queue.upkeep_processes import LONG_AGO
 
-LONG_AGO = timedelta(days=30)
+__all__ = ["LONG_AGO", "content", "fill", "kill_points", "malformed_queue", "outside", "small_disk", "sound"]
+
+
+def kill_points(*points: float, everywhere: Collection[float]) -> list[object]:
+    """Parameters of a test that kills at each point: all on Linux and on Windows, those ``everywhere`` under Wine too.
+
+    There a process takes a second to start, and CI leaves out what is slow.
+    """
+    assert set(everywhere) < set(points)
+    return [point if point in everywhere else pytest.param(point, marks=pytest.mark.slow) for point in points]
 
 
 def fill(

@@ -26,7 +26,7 @@ from prismq_gui.queue import (
     verify_backup,
 )
 from tests.helpers.files import copy_sample, make_foreign_queue, run_sql
-from tests.queue.helping_upkeep import content, fill, malformed_queue, outside, small_disk, sound
+from tests.queue.helping_upkeep import content, fill, kill_points, malformed_queue, outside, small_disk, sound
 from tests.queue.upkeep_processes import finish, kill_after_steps, running
 
 
@@ -179,7 +179,7 @@ def test_E4_a_stop_while_it_is_verified_leaves_nothing_behind(db: QueueDatabase,
     assert not [name for name in names(tmp_path) if name.startswith("copy")]
 
 
-@pytest.mark.parametrize("steps", [1, 5, 20, 40, 60])
+@pytest.mark.parametrize("steps", kill_points(1, 5, 20, 40, 60, everywhere=(5, 40)))
 def test_E4_a_backup_that_is_killed_leaves_no_file_of_its_name(db: QueueDatabase, tmp_path: Path, steps: int) -> None:
     fill(db, 2_000)
     db.close()

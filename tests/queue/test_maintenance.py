@@ -29,7 +29,7 @@ from prismq_gui.queue import (
 from prismq_gui.queue.maintenance import WAL_WARNING_BYTES, CheckpointReport
 from prismq_gui.queue.write_lock import WriteLock
 from tests.helpers.files import run_sql
-from tests.queue.helping_upkeep import content, fill, malformed_queue, outside, small_disk, sound
+from tests.queue.helping_upkeep import content, fill, kill_points, malformed_queue, outside, small_disk, sound
 from tests.queue.upkeep_processes import finish, kill_after_steps, running
 
 
@@ -206,7 +206,7 @@ def test_D7_a_disk_that_fills_up_midway_leaves_the_file_whole_and_the_wal_cut(tm
         vacuum(path)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4, 8, 12, 16, 24, 32, 40, 50])
+@pytest.mark.parametrize("steps", kill_points(1, 2, 4, 8, 12, 16, 24, 32, 40, 50, everywhere=(1, 12, 40)))
 def test_D8_a_vacuum_that_is_killed_leaves_the_file_whole(many_rows: QueueDatabase, steps: int) -> None:
     many_rows.close()
     before = content(many_rows.db_path)

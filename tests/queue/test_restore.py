@@ -25,7 +25,7 @@ from prismq_gui.queue import (
     verify_backup,
 )
 from tests.helpers.files import FOREIGN_SCHEMA, make_foreign_queue, run_sql
-from tests.queue.helping_upkeep import content, fill, outside, small_disk, sound
+from tests.queue.helping_upkeep import content, fill, kill_points, outside, small_disk, sound
 from tests.queue.upkeep_processes import finish, kill_after_steps, running
 
 
@@ -233,7 +233,7 @@ def test_E10_a_worker_that_writes_is_waited_for_and_then_to_be_stopped(db: Queue
     assert run_sql(db.db_path, "SELECT count(*) FROM task_queue WHERE type = 'job'") == [(600,)]
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("share", kill_points(0.1, 0.3, 0.5, 0.7, 0.9, everywhere=(0.1, 0.7)))
 def test_E11_a_restore_that_is_killed_leaves_the_old_content(db: QueueDatabase, copy: Path, share: float) -> None:
     path, before = db.db_path, content(db.db_path)
     told: list[MaintenanceProgress] = []

@@ -22,7 +22,7 @@ from prismq_gui.queue.retention import CHUNK_ROWS
 from prismq_gui.queue.stale import KeptWorker
 from prismq_gui.queue.timestamps import utc_text
 from tests.helpers.files import run_sql
-from tests.queue.helping_upkeep import LONG_AGO, fill, malformed_queue, outside, small_disk, sound
+from tests.queue.helping_upkeep import LONG_AGO, fill, kill_points, malformed_queue, outside, small_disk, sound
 from tests.queue.upkeep_processes import finish, kill_after_steps, running
 
 NOW = datetime(2026, 1, 31, 12, 0, 0)
@@ -182,7 +182,7 @@ def test_C8_a_stop_within_a_very_long_log_keeps_the_task_with_its_newest_lines(d
     assert delete_finished(db, LONG_AGO, now=NOW).logs == 1_000
 
 
-@pytest.mark.parametrize("steps", [2, 3, 5, 7])
+@pytest.mark.parametrize("steps", kill_points(2, 3, 5, 7, everywhere=(2, 5)))
 def test_C8_retention_that_is_killed_leaves_each_chunk_whole(db: QueueDatabase, steps: int) -> None:
     fill(db, 3_000)
     db.close()

@@ -14,13 +14,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from prismq_gui.queue import back_up, delete_finished, restore_backup, vacuum
 from prismq_gui.queue.database import QueueDatabase
-from tests.queue.helping_upkeep import LONG_AGO
 
 ROOT = Path(__file__).parents[2]
+LONG_AGO = timedelta(days=30)
 PAGES_A_STEP = 8
 HALT_AT = "PRISMQ_TEST_HALT_AT"
 
