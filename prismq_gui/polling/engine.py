@@ -25,6 +25,7 @@ from prismq_gui.polling.looking import LookDesk
 from prismq_gui.polling.messages import (
     Cautioned,
     Link,
+    LinkState,
     OpenRequest,
     PauseWish,
     Query,
@@ -227,6 +228,7 @@ class Engine(QObject):
             self.cautioned.emit(asked)
 
     def _on_poller_link(self, link: Link) -> None:
+        self.listening.set_looking(link.state in (LinkState.LIVE, LinkState.OPENING, LinkState.CLOSED))
         self.link.emit(link)
 
     def _on_poller_snapshot(self, snapshot: Snapshot) -> None:

@@ -344,8 +344,6 @@ class MainWindow(QMainWindow):
         self.top_bar.show_link(session.link, paused=session.paused)
         self.status_line.set_facts(facts, session.read_only)
         self.status_line.set_link(session.link, time.monotonic())
-        if (page := self._book.made("workers")) is not None:
-            cast("WorkersPage", page).set_live(session.link.state is LinkState.LIVE)
         self.rail.setEnabled(session.is_open)
 
     def _on_session_snapshot_changed(self, snapshot: Snapshot | None) -> None:

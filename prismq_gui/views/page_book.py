@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QStackedWidget
 
-from prismq_gui.polling.messages import LinkState, Table
+from prismq_gui.polling.messages import Table
 from prismq_gui.settings import Settings
 from prismq_gui.theme import Theme
 from prismq_gui.views import memory
@@ -138,7 +138,6 @@ class PageBook(QObject):
         page.task_requested.connect(window.show_task)
         page.next_requested.connect(window.commands.show_next)
         page.take_snapshot(window.session.snapshot)
-        page.set_live(window.session.link.state is LinkState.LIVE)
         return page
 
     def _make_logs(self) -> LogsPage:

@@ -165,7 +165,7 @@ class ThresholdsDialog(QDialog):
             QWidget.setTabOrder(before, after)
         for line in self.lines:  # one that Tab goes to is scrolled into view by Qt only where it is in the area
             line.title.setBuddy(line.edit)
-        self.resize(space(216), space(154))
+        self.resize(space(216), space(160))
 
     # -- what is shown
 

@@ -7,14 +7,13 @@ time. Must not read.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import datetime, timezone
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from prismq_gui.insight.hearing import Gap, GapKind, Hearing
+from prismq_gui.insight.hearing import Hearing
 from prismq_gui.models.worker_table_model import WorkerTableModel
 from prismq_gui.polling.look_wishes import LookKind, RecentWork, WorkWish
 from prismq_gui.polling.looking import Look, LookDesk, LookFailed
@@ -49,7 +48,6 @@ class WorkersPage(QWidget):
         self._number = 0
         self._runs = self._is_told = self._has_changed = False
         self._asked_at = self._cost_s = 0.0
-        self._unlooked: Gap | None = None
         self._sizes: tuple[int, ...] = ()
         self._is_placed = False  # before the page is seen, the divider stands nowhere yet
         self._seen: tuple[int, int] | None = None
@@ -128,22 +126,9 @@ class WorkersPage(QWidget):
         self._show_words()
         self._ask_if_due()
 
-    def set_live(self, live: bool) -> None:
-        """Say whether the file is looked at; while it is not, no worker becomes silent: it may beat unseen."""
-        if live:
-            self._unlooked = None
-        elif self._unlooked is None:
-            self._unlooked = Gap(GapKind.NOT_LOOKED, self._desk.listening.now())
-
     def _heard(self) -> tuple[datetime, Hearing]:
         """Return the moment, and how silence is judged at it."""
-        hearing = self._desk.listening.look()
-        if self._unlooked is not None:
-            since = (
-                self._unlooked.from_utc if hearing.gap is None else min(self._unlooked.from_utc, hearing.gap.from_utc)
-            )
-            hearing = replace(hearing, gap=replace(self._unlooked, from_utc=since))
-        return self._desk.listening.now(), hearing
+        return self._desk.listening.now(), self._desk.listening.look()
 
     def tick(self) -> None:
         """Bring ages up to the moment; once a second."""
@@ -211,6 +196,7 @@ class WorkersPage(QWidget):
             self._is_told, self._cost_s = True, look.answer.cost_s
             now = _now()
             self.model.set_facts(look.answer.facts, now)
+            self._show_words()
             self.lanes.show_lanes(look.answer.lanes, now)
 
     def _on_desk_failed(self, failure: LookFailed) -> None:

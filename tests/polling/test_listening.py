@@ -112,6 +112,32 @@ def test_opening_a_file_after_hours_without_one_is_no_sleep(machine):
     assert machine.listening.look().gap is None
 
 
+def test_while_the_file_is_not_looked_at_and_until_it_is_read_again_nobody_becomes_silent(machine):
+    beat, silent_before = machine.wall, machine.wall - timedelta(minutes=5)
+    machine.run(5)
+    machine.listening.set_looking(False)
+    machine.run(3_600)
+    machine.listening.set_looking(False)  # said again it is no other time
+    assert not machine.is_silent(beat)
+    assert machine.is_silent(silent_before)
+    assert machine.listening.look().gap.sentence == "", "the person knows that it is paused"
+    machine.listening.set_looking(True)
+    machine.run(4)
+    assert not machine.is_silent(beat)
+    machine.run(2)
+    assert machine.is_silent(beat)
+    assert machine.listening.look().gap is None
+
+
+def test_B14_sleep_in_a_pause_is_told_as_sleep(machine):
+    machine.run(5)
+    machine.listening.set_looking(False)
+    machine.sleep(7_200)
+    machine.listening.set_looking(True)
+    gap = machine.listening.look().gap
+    assert (gap.kind, gap.from_utc) == (GapKind.SLEPT, START + timedelta(seconds=5))
+
+
 def test_a_threshold_is_used_from_now_on(machine):
     beat = machine.wall
     machine.run(20)
