@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from prismq_gui.app import capture, main_window  # noqa: E402
 from prismq_gui.insight.filters import TaskFilter  # noqa: E402
+from prismq_gui.insight.payload_columns import payload_column  # noqa: E402
 from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
 from prismq_gui.views.detail_panel import PAYLOAD, WHY  # noqa: E402
@@ -66,6 +67,7 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     tasks.table.selectRow(0)
     wait_until(lambda: tasks.detail.is_showing_task, "the task was not read")
     yield "tasks", window
+    yield from chosen(window)
     window.actions_["retry_matching"].trigger()
     dialog = window.commands.plan_dialog
     assert dialog is not None
@@ -111,6 +113,21 @@ def explained(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     wait_until(lambda: "Due since" in tasks.detail.sentence_label.text(), "the task was not explained")
     yield "why", window
     tasks.detail.tabs.setCurrentIndex(PAYLOAD)
+
+
+def chosen(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
+    """Choose columns, values of payloads among them."""
+    tasks = window.tasks_page
+    for path in ("payload.title", "payload.format"):
+        tasks.columns.add(payload_column(path))
+    window.actions_["choose_columns"].trigger()
+    columns = tasks.columns.dialog
+    assert columns is not None
+    wait_until(lambda: bool(tasks.columns.paths), "no paths")
+    columns.list.setCurrentRow(columns.names().index("payload.title"))
+    yield "columns", columns  # type: ignore[misc]
+    columns.accept()
+    tasks.columns.reset()
 
 
 def beside(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:

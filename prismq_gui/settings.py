@@ -191,6 +191,10 @@ def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
     if "views" in changed and kept.views != before.views:  # both windows saved some
         stay = tuple(view for view in kept.views if view not in before.views or view in now.views)
         changed["views"] = (*stay, *(view for view in now.views if view not in before.views))[-MAX_VIEWS:]
+    if "layouts" in changed:  # of other tables, or of another file's, another window may have kept some
+        ours = {entry.page for entry in set(before.layouts) ^ set(now.layouts)}
+        theirs = (entry for entry in kept.layouts if entry.page not in ours)
+        changed["layouts"] = (*theirs, *(entry for entry in now.layouts if entry.page in ours))
     if "file_thresholds" in changed:  # of other files another window may have set some
         changed["file_thresholds"] = merged_own(kept.file_thresholds, before.file_thresholds, now.file_thresholds)
     return replace(kept, **changed)

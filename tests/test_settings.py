@@ -264,6 +264,16 @@ def test_views_that_two_windows_saved_are_both_kept():
     assert [view.name for view in merged(other, before, now).views] == ["Old", "Theirs", "Ours"]
 
 
+def test_layouts_that_two_windows_keep_of_two_files_are_both_kept():
+    before = Settings().with_layout("tasks", TableLayout(order=("id",))).with_layout("gone", TableLayout())
+    other = before.with_layout("tasks of 1", TableLayout(order=("payload.a",)))
+    now = before.with_layout("tasks of 2", TableLayout(order=("payload.b",)))
+    now = replace(now, layouts=tuple(entry for entry in now.layouts if entry.page != "gone"))
+    found = merged(other, before, now)
+    assert [entry.page for entry in found.layouts] == ["tasks", "tasks of 1", "tasks of 2"]
+    assert found.layout("tasks of 2").order == ("payload.b",)
+
+
 def test_a_view_of_an_unknown_page_is_refused():
     with pytest.raises(SettingsError):
         parse('{"views": [{"name": "x", "page": "../logs"}]}')
