@@ -173,13 +173,14 @@ def test_two_files_are_shown_side_by_side_in_two_windows(qapp: QApplication, sam
 
         def look() -> None:
             if is_there():
+                timer.stop()
                 titles.append(window.windowTitle())
                 window.close()
 
         timer = QTimer(window)
         timer.timeout.connect(look)
         window.first_rows_shown.connect(start)
-        QTimer.singleShot(30_000, window, lambda: QApplication.exit(7))
+        QTimer.singleShot(60_000, window, lambda: QApplication.exit(7))
 
     try:
         assert run_window(sample_db, data_dir=data, on_shown=watch) == 0
