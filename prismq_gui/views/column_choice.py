@@ -6,6 +6,8 @@ occur is told it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QToolButton, QWidget
 
@@ -15,8 +17,10 @@ from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.known import Known
 from prismq_gui.settings import TableLayout
 from prismq_gui.theme import Theme, set_role
-from prismq_gui.views.columns_dialog import ColumnsDialog
 from prismq_gui.views.table_view import BigTableView
+
+if TYPE_CHECKING:
+    from prismq_gui.views.columns_dialog import ColumnsDialog
 
 DOCUMENTS = ("payload", "compatibility")  # the texts of a task in whose JSON there are values
 
@@ -122,6 +126,8 @@ class ColumnChoice(QObject):
         """Let the person choose the columns."""
         if self.dialog is not None:
             return
+        from prismq_gui.views.columns_dialog import ColumnsDialog  # noqa: PLC0415 - not before one asks
+
         if self.model is not None:
             self._engine.request_known_values()
         self.dialog = ColumnsDialog(self._theme, self, self._window)
