@@ -14,6 +14,7 @@ import pytest
 from prismq_gui.insight import before_opening
 from prismq_gui.insight.compare_records import Comparison, DifferenceKind
 from prismq_gui.insight.problems import ProblemKind
+from prismq_gui.polling import comparing
 from prismq_gui.polling.comparing import CompareNews
 from prismq_gui.polling.engine import Engine
 from tests.helpers.files import make_foreign_queue, run_sql
@@ -96,13 +97,29 @@ def test_it_tells_the_counts_then_rows_of_both_files_and_which_differ_in_a_field
     assert told == {"priority": ("100", "1"), "status": ("queued", "failed")}
 
 
-def test_both_files_are_let_go_when_nobody_looks_any_more(hearing: Hearing, two) -> None:
+def test_both_files_are_let_go_when_nobody_looks_any_more(
+    engine: Engine, qtbot, two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "IDLE_S", 3_600)
+    hearing = Hearing(engine, qtbot)
     hearing.desk.compare(*two)
     hearing.result()
     assert is_held(two[0])
     assert is_held(two[1])
     hearing.desk.leave()
     hearing.until(lambda: not any(map(is_held, two)))
+
+
+def test_both_files_are_let_go_after_a_while_and_read_again_when_wanted(
+    engine: Engine, qtbot, two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "IDLE_S", 0.01)
+    hearing = Hearing(engine, qtbot)
+    hearing.desk.compare(*two)
+    pair = hearing.result().pair_at(CHANGED, 0)
+    hearing.until(lambda: not any(map(is_held, two)))
+    hearing.desk.request_rows((pair,))
+    hearing.until(lambda: hearing.rows and hearing.rows[0].rows)
 
 
 def test_the_newest_wish_is_the_one_that_is_told(hearing: Hearing, two, tmp_path: Path) -> None:
