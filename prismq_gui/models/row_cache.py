@@ -26,6 +26,10 @@ class RowCache:
         """Return a row, stale or not; None where it is not in hand."""
         return self._rows.get(wanted)
 
+    def has(self, wanted: int) -> bool:
+        """Whether a row is in hand, stale or not."""
+        return wanted in self._rows
+
     def is_fresh(self, wanted: int) -> bool:
         """Whether a row is in hand and was read since the data last changed."""
         return wanted in self._fresh

@@ -17,6 +17,7 @@ from prismq_gui.polling.ids import IdList
 from prismq_gui.polling.messages import RowsLoaded
 
 LOOK_AHEAD = 64  # rows read beyond what was asked, on either side: a page more than most screens show
+REFRESH_MS = 50  # what changed in view may wait for what is new, so that both are read and painted once
 MAX_ROWS = 512  # a request; reading and rendering them takes some 20 ms in the feed's thread
 
 
@@ -48,8 +49,8 @@ class RowFetcher(QObject):
             return None
         if not self.cache.is_fresh(wanted) and wanted not in self._asked:
             self._looked_at.append(row)
-            if not self._timer.isActive():
-                self._timer.start()
+            if not self._timer.isActive() or not self.cache.has(wanted):
+                self._timer.start(0)
         return self.cache.get(wanted)
 
     def peek(self, row: int) -> Rendered | None:
@@ -66,7 +67,7 @@ class RowFetcher(QObject):
         self.cache.mark_stale()
         self._asked.clear()
         if self._in_view()[1] >= 0:
-            self._timer.start()
+            self._timer.start(REFRESH_MS)
 
     def restart(self, *, forget: bool) -> None:
         """Start over: what is on its way belongs to another query; ``forget`` drops the rows in hand as well."""
@@ -90,6 +91,8 @@ class RowFetcher(QObject):
             return
         self._window = (first, last)
         ids = self._ids()
+        if all(self.cache.is_fresh(each) for row in range(first, last + 1) if (each := ids.id_at(row)) is not None):
+            return  # what lies around is read together with what is seen, never for its own sake
         low, high = max(0, first - LOOK_AHEAD), min(len(ids) - 1, last + LOOK_AHEAD)
         # What is in view comes first: where payloads are looked into, rows come in several answers.
         rows = chain(range(first, min(last, high) + 1), range(min(last, high) + 1, high + 1), range(low, first))

@@ -34,6 +34,7 @@ from prismq_gui.polling.table_feed import TableFeed
 from prismq_gui.polling.threads import Worker, guarded, problem_of
 
 RETRY_S = 1.0
+AHEAD = 64  # new rows that are read before they are listed: a page on most screens
 Render = Callable[..., object]
 
 
@@ -73,6 +74,8 @@ class Feed(Worker):
         self._scans: dict[Table, QueueReader] = {}
         self._feeds = {table: TableFeed(self._tell) for table in Table}
         self._retry_at: dict[Table, float] = {}
+        self._looked_at: dict[Table, frozenset[int]] = {}  # the rows that were last asked for
+        self._ends: dict[Table, int] = {}  # the newest row that was told since
         self._unread: dict[Table, RowsRequest] = {}
         self._page: PayloadPage | None = None
         self._told: dict[Table, Problem] = {}
@@ -132,6 +135,8 @@ class Feed(Worker):
         self._retry_at.clear()
         self._unread.clear()
         self._page = None
+        self._looked_at.clear()
+        self._ends.clear()
         self._told.clear()
         for feed in self._feeds.values():
             feed.start(None)
@@ -193,6 +198,7 @@ class Feed(Worker):
                 return
             self._leave_unread(request, error.problem)
             return
+        self._looked_at[table] = frozenset() if request.columns else frozenset(request.ids)
         gone = tuple(each for each in request.ids if each not in rows)
         self._told.pop(table, None)
         if request.columns:
@@ -344,7 +350,35 @@ class Feed(Worker):
         if isinstance(message, IdsAppended):
             self.appended.emit(message)
         else:
+            self._read_ahead(message)
             self.patched.emit(message)
+
+    def _read_ahead(self, message: IdsPatched) -> None:
+        """Send new rows before they are listed where the person looks at that end of the list.
+
+        Else they would be painted twice a poll, first as not read yet: beside eight writers that was half of what the
+        window computed, and a table of dots in between.
+        """
+        table = message.table
+        if message.replacement is not None or message.removed or len(message.inserted) != 1:
+            return
+        span = message.inserted[0]
+        if span.ids is None:
+            return
+        ids = tuple(span.ids[:AHEAD] if span.row == 0 else span.ids[-AHEAD:])
+        is_seen = self._ends.get(table) in self._looked_at.get(table, ())
+        self._ends[table] = ids[0] if span.row == 0 else ids[-1]
+        if not is_seen:
+            return
+        try:
+            reader = self._page_reader()
+            rows = reader.task_rows(ids) if table is Table.TASKS else reader.log_rows(ids)
+        except ProblemError:
+            return  # they are asked for when they are seen, and then it is told
+        render = self._render[table]
+        self._looked_at[table] = frozenset(ids)
+        rendered = tuple((each, render(row)) for each, row in rows.items())
+        self.rows_loaded.emit(RowsLoaded(table, message.generation, rendered))
 
     def _fail(self, table: Table, problem: Problem) -> None:
         if not self.stopping and self._told.get(table) != problem:

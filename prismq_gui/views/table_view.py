@@ -364,8 +364,8 @@ class BigTableView(QTableView):
         self._tell_visible_rows()
 
     def _cells(self, model: QAbstractItemModel, row: int, stretches: Sequence[Stretch]) -> Sequence[str] | None:
-        cells = prepared(model, row)
-        if cells is None:  # also tells the model that the row is wanted
+        cells = prepared(model, row)  # also tells the model that the row is wanted
+        if cells is None and not hasattr(model, "cells"):
             cells = displayed(model, row, [stretch.column for stretch in stretches])
         return cells
 

@@ -138,6 +138,18 @@ def test_after_a_change_the_visible_rows_are_read_again_and_old_text_stays_meanw
     assert [(spy.at(0)[0].row(), spy.at(0)[1].row()), spy.count()] == [(5, 5), 1]
 
 
+def test_rows_that_came_before_they_were_asked_for_are_not_asked_for(shown, source, qtbot):
+    shown.set_visible_rows(0, 10)
+    shown.cells(0)
+    qtbot.waitUntil(lambda: bool(source.requests))
+    source.load()
+    source.change()
+    source.load()  # what the feed reads by itself where new rows come
+    qtbot.wait(200)  # well past the moment in which stale rows are asked for
+    assert shown.cells(5)[2] == "queued"
+    assert len(source.requests) == 1
+
+
 def test_nothing_is_painted_when_a_change_left_the_visible_rows_alone(shown, source, qtbot):
     shown.set_visible_rows(0, 10)
     shown.cells(0)

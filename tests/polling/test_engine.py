@@ -95,6 +95,35 @@ def test_a_deleted_task_leaves_the_unfiltered_list(opened, tmp_path, qtbot):
     qtbot.waitUntil(lambda: heard.shown() == [*range(100, 49, -1), *range(39, 0, -1)])
 
 
+def test_new_tasks_are_read_before_they_are_listed_where_somebody_looks(engine, opened, tmp_path, qtbot):
+    path = make_foreign_queue(tmp_path / "q.db", 100)
+    heard = opened(path)
+    heard.ask()
+    qtbot.waitUntil(heard.is_answered)
+    add = "INSERT INTO task_queue (type, payload) VALUES ('a', '{}')"
+
+    def added(newest: int) -> list[str]:
+        """Add a task; return what was told of it and its row, in order."""
+        run_sql(path, add)
+        qtbot.waitUntil(lambda: newest in heard.shown())
+        told = []
+        for name, message in heard.heard:
+            if name == "ids_patched" and any(newest in span.ids for span in message.inserted):
+                told.append("listed")
+            elif name == "rows_loaded" and any(each == newest for each, _row in message.rows):
+                told.append("read")
+        return told
+
+    assert added(101) == ["listed"]  # nobody has looked at any row yet
+    engine.request_rows(RowsRequest(Table.TASKS, 1, 1, (101, 100, 99)))
+    qtbot.waitUntil(lambda: bool(heard.all("rows_loaded")))
+    assert added(102) == ["read", "listed"]
+    assert added(103) == ["read", "listed"]
+    engine.request_rows(RowsRequest(Table.TASKS, 1, 2, (5, 4, 3)))
+    qtbot.waitUntil(lambda: heard.all("rows_loaded")[-1].rows[0][0] in (3, 4, 5))
+    assert added(104) == ["listed"]  # who looks further down is not read for
+
+
 def test_lines_told_at_a_glance_are_counted_after_that(opened, tmp_path, qtbot):
     path = make_foreign_queue(tmp_path / "q.db", 10)
     run_sql(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) "
