@@ -84,7 +84,9 @@ class Walk:
     """A walk over a table's rows by key. ``extra`` are further expressions to read of matching rows.
 
     A statement is about a stretch of keys and returns what matches in it alone: to hand each row over to be told
-    whether it matches would double what the walk costs, and take Python's lock once a row.
+    whether it matches would double what the walk costs, and take Python's lock once a row. Within a stretch rows are
+    read upwards whatever the order: systems read ahead in that direction alone, and a large file is on the disk
+    (20 MB a second downwards, 150 upwards).
     """
 
     table: str
@@ -119,23 +121,21 @@ class Walk:
 
         try:
             rows = widths.run(read)
+            if len(rows) > MAX_CHUNK:  # so wide because there was nothing for long
+                widths.size = MAX_CHUNK
+                rows = widths.run(read)
         except ProblemError as error:
             if not is_about_size(error):
                 raise
             rows = self._read(connection, self.narrow, self.narrow_extra, stretch, None)
-        if len(rows) == MAX_CHUNK:
-            last = rows[-1][0]
-            assert isinstance(last, int)
-            stretch = Bounds(last, rest.high) if self.descending else Bounds(rest.low, last)
-        return rows, after(rest, stretch, descending=self.descending)
+        return rows[::-1] if self.descending else rows, after(rest, stretch, descending=self.descending)
 
     def _read(
         self, connection: ReadConnection, condition: Condition, extra: str, stretch: Bounds, within_s: float | None
     ) -> list[Row]:
-        direction = "DESC" if self.descending else "ASC"
         sql = (
             f"SELECT {self.key}{extra} FROM {self.table} WHERE {self.key} BETWEEN ? AND ? AND {condition.sql} "
-            f"ORDER BY {self.key} {direction} LIMIT {MAX_CHUNK}"
+            f"ORDER BY {self.key} LIMIT {MAX_CHUNK + 1}"
         )
         params = (stretch.low, stretch.high, *condition.params)
         return connection.rows(sql, params, doing="search the file", within_s=within_s)
