@@ -28,7 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._window_files import QueueFile, make_or_reuse, tidy
-from benchmarks.live import OPS, write
+from benchmarks.live import OPS, wal_size, write
 from prismq_gui.insight import connection as reading
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.filters import TaskColumn, TaskFilter, TaskOrder
@@ -70,6 +70,7 @@ class Case:
     writers_ratio: float | None = None
     rss_mib: float = 0.0
     memory_mib: float = 0.0
+    wal_mib: float = 0.0
 
 
 class Watch:
@@ -123,6 +124,7 @@ def read(path: Path, text: str, order: TaskOrder, limit_s: float, done: Any, wat
             if case.first_s is None and (chunk.ids or chunk.leading):
                 case.first_s = took
             case.share, case.rss_mib = chunk.progress, max(case.rss_mib, rss_mib())
+            case.wal_mib = max(case.wal_mib, wal_size(path) / 2**20)
             if took > limit_s:
                 break
         else:
@@ -150,13 +152,13 @@ def row(case: Case) -> str:
     ratio = "–" if case.writers_ratio is None else f"{case.writers_ratio:.2f}"
     return (
         f"| `{case.name}` | {case.rows:,} | {first} | {whole} | {case.worst_statement_s * 1000:.0f} ms | {ratio} "
-        f"| {case.memory_mib:.0f} MiB |"
+        f"| {case.wal_mib:.0f} MiB | {case.memory_mib:.0f} MiB |"
     )
 
 
 def measure(file: QueueFile, options: argparse.Namespace) -> list[Case]:
     watch, found = Watch(), []
-    print("| filter | rows | first | all | longest statement | writers | memory |\n|---|---|---|---|---|---|---|")
+    print("| filter | rows | first | all | longest statement | writers | WAL | memory |\n" + "|---" * 8 + "|")
     with writers(Path(file.path), options.writers) as done:
         for text, order in CASES:
             if options.only and not any(word in f"{text} {order.column.value}" for word in options.only):

@@ -29,6 +29,7 @@ Row = tuple[Cell, ...]
 Params: TypeAlias = "Sequence[Cell] | Mapping[str, Cell]"
 Taught = TypeVar("Taught")
 
+BUSY_FOR_S = 1.0
 BUSY_TIMEOUT_S = 1.0  # the first and last writer hold the file for milliseconds; longer waits freeze a poll
 PROGRESS_STEPS = 4_000  # VM steps between two looks at the clock: about 0.1 ms
 MAX_CELL_BYTES = 64 * 1024 * 1024
@@ -170,6 +171,7 @@ class ReadConnection:
         self._text_factory = text_factory
         self._breath = breath or Breath()
         self._version: Cell = None  # of the data when a pause was last thought of
+        self._changed_at = float("-inf")
         self._deadline_s = deadline_s
         self._deadline = 0.0
         self._timed_out = False
@@ -251,7 +253,14 @@ class ReadConnection:
     def _is_changing(self) -> bool:
         assert self._connection is not None
         before, self._version = self._version, _fetched(self._connection, "PRAGMA data_version")[0][0]
+        if self._version != before:
+            self._changed_at = time.monotonic()
         return self._version != before
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether others have written within the last second, as far as a long reading noticed."""
+        return time.monotonic() - self._changed_at < BUSY_FOR_S
 
     def value(self, sql: str, params: Params = (), *, doing: str = "read") -> Cell:
         """Return the first column of the first row, None where there is no row."""

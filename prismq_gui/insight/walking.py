@@ -19,6 +19,7 @@ from prismq_gui.insight.problems import ProblemError, ProblemKind
 LIMIT_S = 0.05  # where a stretch takes longer (it was much denser than the one before), a shorter one is read
 _LEAST_LIMITED = 64  # keys: so few must be read however long they take
 TARGET_S = 0.025  # half of the 50 ms a statement may take, so that one slow chunk still keeps it
+BUSY_TARGET_S = 0.006
 MAX_CHUNK = 32_768  # rows; more in one fetch would hold Python's lock too long for a smooth window
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
@@ -30,6 +31,8 @@ class Pace:
         self.size = size
         self._most = most
         self.longest_s = 0.0
+        self.is_busy = False
+        """Whether others write: a checkpoint waits for the end of a statement, and the log grows meanwhile."""
 
     def run(self, statement: Callable[[int], list[Row]]) -> list[Row]:
         """Run a statement that reads at most so many rows; smaller and smaller ones where it fails for size.
@@ -51,9 +54,10 @@ class Pace:
 
     def _adapt(self, took_s: float) -> None:
         self.longest_s = max(self.longest_s, took_s)
-        if took_s > TARGET_S:
-            self.size = max(1, int(self.size * max(0.1, TARGET_S / took_s)))
-        elif took_s < TARGET_S / 2:
+        target_s = min(TARGET_S, BUSY_TARGET_S) if self.is_busy else TARGET_S
+        if took_s > target_s:
+            self.size = max(1, int(self.size * max(0.1, target_s / took_s)))
+        elif took_s < target_s / 2:
             self.size = min(self._most, self.size * 2)
 
 
@@ -103,6 +107,7 @@ class Walk:
         widths = Pace(pace.size, MAX_INT)
         rest = next_row(connection, self.table, self.key, self.bounds, descending=self.descending)
         while rest is not None:
+            widths.is_busy = connection.is_busy
             rows, rest = self._step(connection, widths, rest)
             pace.longest_s = max(pace.longest_s, widths.longest_s)
             if rest is not None:
