@@ -105,7 +105,8 @@ def _take_next(tools: ClaimTools, find: str, parameters: dict[str, Any]) -> list
 
 def _take(tools: ClaimTools, ids: Sequence[int], parameters: dict[str, Any]) -> None:
     count, first, last = len(ids), min(ids), max(ids)
-    claim = (parameters["worker"], parameters["lease_until"], parameters["now"])
+    now = parameters["now"]
+    claim = (parameters["worker"], parameters["lease_until"], now, now)
     if last - first == count - 1:
         cursor = tools.cursor.execute(claim_sql.TAKE_RANGE, (*claim, first, last))
     else:

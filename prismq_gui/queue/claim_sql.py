@@ -308,19 +308,19 @@ def find_many_first(shape: Shape) -> str:
 ORDER BY run_after_utc, id LIMIT :count"""
 
 
-_TAKE_FOUND = _TAKE.replace(":worker", "?1").replace(":lease_until", "?2").replace(":now", "?3")
-TAKE_RANGE = f"{_TAKE_FOUND}\nWHERE id BETWEEN ?4 AND ?5 AND {_GUARD}"
+_TAKE_FOUND = _TAKE.replace(":worker", "?").replace(":lease_until", "?").replace(":now", "?")
+TAKE_RANGE = f"{_TAKE_FOUND}\nWHERE id BETWEEN ? AND ? AND {_GUARD}"
 """As :func:`take_found` where the tasks found are all those from one id to another: another 4 % less."""
 
 
 @lru_cache(maxsize=64)
 def take_found(size: int) -> str:
-    """Return the claim of tasks found in the same transaction: worker, end of the lease, now, and ``size`` ids.
+    """Return the claim of tasks found in the same transaction: worker, end of the lease, now twice, ``size`` ids.
 
     A list of ids lets SQLite change each row as it finds it, and asking first costs less than RETURNING: together
     8 % of a claim of ten.
     """
-    return f"{_TAKE_FOUND}\nWHERE id IN ({', '.join(f'?{number + 4}' for number in range(size))}) AND {_GUARD}"
+    return f"{_TAKE_FOUND}\nWHERE id IN ({', '.join('?' * size)}) AND {_GUARD}"
 
 
 @lru_cache(maxsize=64)
