@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import queue
 import re
 import shutil
@@ -263,6 +264,8 @@ class Writers:
     def __init__(self, counters: Any, writers: int, file: str) -> None:
         self._counters, self._writers, self._file = counters, writers, file
         self.wal_bytes = 0
+        self.strangers: set[int] = set()  # processes seen in a snapshot that are none of this benchmark's
+        self._rounds = 0
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._watch_wal, daemon=True)
         self._watch.start()
@@ -279,6 +282,9 @@ class Writers:
     def _watch_wal(self) -> None:
         while not self._ended.wait(0.02):  # more often would take from the processors that are measured
             self.wal_bytes = max(self.wal_bytes, wal_length(self._file))
+            self._rounds += 1
+            if self._rounds % 25 == 0:
+                self.strangers |= {pid for pid in readers_of(self._file) if not is_child(pid)}
 
     def end(self) -> None:
         self._ended.set()
@@ -296,6 +302,30 @@ def wal_length(file: str) -> int:
     except FileNotFoundError:
         return 0
     return struct.unpack("=I", head[16:20])[0] * (4_096 + 24) if len(head) == 20 else 0
+
+
+def readers_of(file: str) -> set[int]:
+    """Return the processes that are in a snapshot of the file: one that stays in it lets the log grow without end."""
+    try:
+        index = os.stat(f"{file}-shm").st_ino
+    except FileNotFoundError:
+        return set()
+    found = set()
+    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        parts = line.split()
+        if parts[1] == "POSIX" and parts[5].endswith(f":{index}") and 123 <= int(parts[6]) <= 127:
+            found.add(int(parts[4]))
+    return found
+
+
+def is_child(pid: int) -> bool:
+    """Whether a process was started by this one, or by one that was."""
+    while pid > 1 and pid != os.getpid():
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
+        except OSError:
+            return True  # it has ended
+    return pid == os.getpid()
 
 
 @contextmanager
@@ -318,3 +348,7 @@ def writing(file: str, writers: int) -> Iterator[Writers]:
         for process in processes:
             process.join(30)
         watcher.end()
+        if watcher.strangers:
+            print(
+                f"  others read {file} meanwhile: processes {sorted(watcher.strangers)}; the log's size tells nothing"
+            )

@@ -167,23 +167,17 @@ def tasks_tour(tour: Tour) -> Iterator[Wait]:
         wanted = TaskFilter(statuses=(name,))
         yield from tour.step(f"tasks: filter {name}", lambda wanted=wanted: page.set_filter(wanted),
                              lambda name=name: are_painted(table, lambda cells: cells[status] == name))  # fmt: skip
-        yield from tour.step(f"tasks: filter {name}, all of it", lambda: None, lambda: model.is_complete,
-                             count=lambda: model.count)  # fmt: skip
+        yield from tour.step(f"tasks: filter {name}, 3 s more", lambda: None, lambda: model.is_complete, 3,
+                             count=lambda: model.count, progress=lambda: model.progress)  # fmt: skip
         yield from tour.step(f"tasks: filter {name}, taken off", page.clear_filter, lambda: model.progress > 0
                              and are_painted(table))  # fmt: skip
-        yield from tour.step(f"tasks: filter {name}, all listed again", lambda: None, lambda: model.is_complete)
-    for name, word in (("unusual", UNUSUAL), ("none", "no-such-word-at-all")):
-        before = model._shown_generation
-
-        def is_found(before: int = before) -> bool:
-            return model._shown_generation != before and are_painted(table)
-
-        limit_s = 5 if name == "none" else WAIT_S
-        yield from tour.step(f"tasks: filter text {name}, first hits",
-                             lambda word=word: page.set_filter(TaskFilter(text=word)),
-                             is_found, limit_s)  # fmt: skip
-        yield from tour.step(f"tasks: filter text {name}, 3 s more", lambda: None, lambda: model.is_complete, 3,
+        yield from tour.step(f"tasks: filter {name}, 2 s after", lambda: None, lambda: model.is_complete, 2,
                              count=lambda: model.count, progress=lambda: model.progress)  # fmt: skip
+    before = model._shown_generation
+    yield from tour.step("tasks: filter text unusual, first hits", lambda: page.set_filter(TaskFilter(text=UNUSUAL)),
+                         lambda: model._shown_generation != before and are_painted(table))  # fmt: skip
+    yield from tour.step("tasks: filter text unusual, 3 s more", lambda: None, lambda: model.is_complete, 3,
+                         count=lambda: model.count, progress=lambda: model.progress)  # fmt: skip
     page.clear_filter()
     yield from tour.rest(1.0)
     yield from scrolling(tour, "tasks: scroll by 3 rows", table, 3)
@@ -195,7 +189,7 @@ def searches(tour: Tour) -> Iterator[Wait]:
     """Search everything without an index: first hits, three seconds of streaming, Stop."""
     page = tour.window.search_page
     tour.window.show_page("search")
-    for word, limit_s in ((COMMON, 10.0), (UNUSUAL, 10.0), (OLD, 10.0)):
+    for word, limit_s in ((COMMON, 10.0), (UNUSUAL, 10.0), (OLD, 5.0)):
 
         def ask(word: str = word) -> None:
             page.line.setText(word)
