@@ -147,15 +147,15 @@ def test_each_file_gets_its_own_values_back(
     assert page.columns.add(payload_column("payload.n")) == ""
     page.table.set_sort("payload.n", True)
     driver.open(sample_db)
-    assert page.model.payload_columns == ()
+    driver.until(lambda: page.model.payload_columns == ())
     assert page.columns.add(TITLE) == ""
     driver.window.close()
     driver = make_window().open(other)
     page = driver.window.tasks_page
-    assert shown(page.table)[4:6] == ["payload.region", "payload.n"]
-    assert page.model.order.payload == payload_column("payload.n")
+    driver.until(lambda: shown(page.table)[4:6] == ["payload.region", "payload.n"])
+    driver.until(lambda: page.model.order.payload == payload_column("payload.n"))
     driver.open(sample_db)
-    assert page.model.payload_columns == (TITLE,)
+    driver.until(lambda: page.model.payload_columns == (TITLE,))
     settings = (tmp_path / "data" / "settings.json").read_text(encoding="utf-8")
     assert "payload.title" in settings
     driver.window.saved_views.save("Titles")
