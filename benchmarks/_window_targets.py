@@ -47,6 +47,8 @@ def _rows(by_file: Figures) -> Iterator[Verdict]:
     medians = {}
     for file, one in by_file.items():
         ours = one["PrismQ"]["seen_s"]
+        if not one["PrismQ"]["runs"]:
+            continue
         if ours is None:
             yield Verdict("first rows", file, "not seen", False)
             continue
@@ -71,7 +73,7 @@ def _tour(kind: str, file: str, tour: Figures) -> Iterator[Verdict]:
     steps = {step["step"]: step for step in tour["steps"]}
 
     def slowest(target: str, limit_ms: float, chosen: Callable[[str], bool]) -> Iterator[Verdict]:
-        took = [step["ms"] for name, step in steps.items() if chosen(name)]
+        took = [step["ms"] for name, step in steps.items() if chosen(name) and not step.get("halts")]
         if took:
             reached = "not reached" if None in took else f"{max(took):.0f} ms"
             yield Verdict(target, file, reached, None not in took and max(took) <= limit_ms)

@@ -14,6 +14,8 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
+from benchmarks._window_halts import halts
+
 INTERVAL_MS = 5
 
 
@@ -26,12 +28,15 @@ class Ticks(QObject):
         self._step: list[float] = []
         self._worst_own = 0.0
         self._last = self._last_cpu = 0.0
+        self._halts = halts()
         self._timer = QTimer(self, timerType=Qt.TimerType.PreciseTimer, interval=INTERVAL_MS)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
 
     def _tick(self) -> None:
         now, cpu = time.perf_counter(), time.thread_time()
+        if self._halts != halts():
+            self._halts, self._last = halts(), 0.0
         if self._last:
             gap = max(0.0, (now - self._last) * 1000 - INTERVAL_MS)
             if not self._step or gap > max(self._step):

@@ -27,6 +27,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QTimer
 from PySide6.QtWidgets import QApplication
 
 from benchmarks._window_files import COMMON, OLD, UNUSUAL
+from benchmarks._window_halts import halts, watch
 from benchmarks._window_ticks import Ticks, close_with_stdin, memory_mib
 from prismq_gui.app import run_window
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
@@ -96,11 +97,12 @@ class Tour(QObject):
              **more: Callable[[], object]) -> Iterator[Wait]:  # fmt: skip
         """Do something, wait until it is seen, and tell how long that took and what the event loop did meanwhile."""
         self.ticks.take()
-        began = time.monotonic()
+        began, before = time.monotonic(), halts()
         wish()
         yield done, limit_s
         took_ms = (time.monotonic() - began) * 1000
-        say(step=name, ms=took_ms if self.was_reached else None, waited_ms=took_ms, **self.ticks.take(), **memory_mib(),
+        say(step=name, ms=took_ms if self.was_reached else None, waited_ms=took_ms,
+            halts=halts() - before, **self.ticks.take(), **memory_mib(),
             **{key: value() for key, value in more.items()})  # fmt: skip
 
     def rest(self, seconds: float) -> Iterator[Wait]:
@@ -165,8 +167,14 @@ def tasks_tour(tour: Tour) -> Iterator[Wait]:
     yield from jumps(tour, table, "tasks")
     for name in ("failed", "completed", "queued"):
         wanted = TaskFilter(statuses=(name,))
-        yield from tour.step(f"tasks: filter {name}", lambda wanted=wanted: page.set_filter(wanted),
-                             lambda name=name: are_painted(table, lambda cells: cells[status] == name))  # fmt: skip
+        before = model._shown_generation
+
+        def is_first_page(name: str = name, before: int = before) -> bool:
+            # A queued task is claimed within a second here, and stays listed until the list is made again.
+            has = None if name == "queued" else lambda cells: cells[status] == name
+            return model._shown_generation != before and are_painted(table, has)
+
+        yield from tour.step(f"tasks: filter {name}", lambda wanted=wanted: page.set_filter(wanted), is_first_page)
         yield from tour.step(f"tasks: filter {name}, 3 s more", lambda: None, lambda: model.is_complete, 3,
                              count=lambda: model.count, progress=lambda: model.progress)  # fmt: skip
         yield from tour.step(f"tasks: filter {name}, taken off", page.clear_filter, lambda: model.progress > 0
@@ -304,6 +312,7 @@ def on_shown(window: MainWindow, kind: str, began: float) -> None:
 
 
 def main(file: str, kind: str, began: str) -> int:
+    watch()
     with tempfile.TemporaryDirectory() as folder:
         if kind == "rows":
             layout = replace(LAYOUT_AT_FIRST, sort_descending=False)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -26,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._window_files import QueueFile, make_or_reuse, tidy
+from benchmarks._window_halts import halts, watch
 from benchmarks._window_runs import RIVALS, TOUR, Child, Contender, Figures, browser_command, browser_version, writing
 from benchmarks._window_screen import Screen, a_screen
 from benchmarks._window_targets import table_of
@@ -61,12 +63,13 @@ class Bench:
         for number in range(self._options.rounds * 2 + 2):
             for name, script, file, kind in (("bare", RIVALS, "-", "bare"), ("PrismQ", TOUR, "-", "start"),
                                              ("PrismQ with a file", TOUR, self._files[0].path, "start")):  # fmt: skip
+                halted = halts()
                 child = Child(self._screen, script, file, kind)
                 told = child.wait_for("usable", 60)
                 child.end()
-                if told is not None and number:  # the first one compiles its modules
+                if told is not None and number and halts() == halted:  # the first one compiles its modules
                     took[name].append(told["ms"])
-        ratios = [ours / bare for ours, bare in zip(took["PrismQ"], took["bare"], strict=True)]
+        ratios = [ours / bare for ours, bare in zip(took["PrismQ"], took["bare"], strict=False)]
         return {name: spread(values) for name, values in took.items()} | {"ratio": spread(ratios)}
 
     def rows(self) -> Figures:
@@ -83,7 +86,10 @@ class Bench:
                 with writing(file.path, self._options.writers) as writers:
                     for name in names if number % 2 == 0 else reversed(names):
                         writers.take_wal()
+                        before = halts()
                         one = contenders[file.name, name].run() | {"wal_bytes": writers.take_wal()}
+                        if halts() != before:
+                            continue  # halted from outside: no figure
                         found[file.name][name].append(one)
                         print(f"  {file.name}, {name}: first rows after {told_s(one['seen_s'])}", flush=True)
         return {file: {name: summed(runs) for name, runs in by_name.items()} for file, by_name in found.items()}
@@ -169,9 +175,10 @@ class Bench:
                         windows[kind].go_on()
                     time.sleep(0.5)  # what a halted window has missed it catches up with
                     writers.take_wal()
-                    before, began = writers.done(), time.perf_counter()
+                    before, began, halted = writers.done(), time.perf_counter(), halts()
                     time.sleep(self._options.seconds)
-                    rates[kind].append((writers.done() - before) / (time.perf_counter() - began))
+                    rate = (writers.done() - before) / (time.perf_counter() - began)
+                    rates[kind].append(rate if halts() == halted else float("nan"))
                     wal[kind] = max(wal[kind], writers.take_wal())
                     if kind in windows:
                         windows[kind].halt()
@@ -180,9 +187,13 @@ class Bench:
                 window.end()
         found: Figures = {"rates": rates, "wal_bytes": wal}
         for kind in kinds:
-            middle, ordered = statistics.median(rates[kind]), sorted(map(round, rates[kind]))
+            ordered = sorted(round(each) for each in rates[kind] if not math.isnan(each))
+            middle = statistics.median(ordered)
             print(f"  {name}, {kind}: {middle:.0f} pairs a second ({ordered[0]} to {ordered[-1]})", flush=True)
-            found[kind] = spread([one / none for one, none in zip(rates[kind], rates["none"], strict=True)])
+            ratios = [one / none for one, none in zip(rates[kind], rates["none"], strict=True)]
+            found[kind] = spread(
+                [each for each in ratios if not math.isnan(each)]
+            )  # a turn that was halted is no number
         return found
 
     def idle(self) -> Figures:
@@ -210,6 +221,8 @@ class Bench:
 def summed(runs: list[Figures]) -> Figures:
     """Return the runs of one program as one record."""
     seen = [one["seen_s"] for one in runs if one["seen_s"] is not None]
+    if not runs:
+        return {"runs": [], "seen_s": None, "missed": 0, "peak_mib": 0, "wal_bytes": 0}
     return {
         "runs": runs,
         "seen_s": spread(seen) if seen else None,
@@ -275,6 +288,7 @@ def parsed() -> argparse.Namespace:
 
 def main() -> int:
     options = parsed()
+    watch()
     options.folder.mkdir(parents=True, exist_ok=True)
     OUT.mkdir(exist_ok=True)
     files = [make_or_reuse(options.folder, *each) for each in zip(options.tasks, options.logs, strict=True)]
