@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, one_line, tooltip
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class ColumnsDialog(QDialog):
         self._adding.setVisible(self._choice.model is not None)
         self.remove_button.setVisible(self._choice.model is not None)
         grid.addWidget(self.close_button, 3, 1)
-        self.resize(space(110), space(120))
+        resize_within_screen(self, space(110), space(120))
 
     def _connect(self) -> None:
         self.up_button.clicked.connect(lambda: self.move_current(-1))

@@ -33,6 +33,7 @@ from prismq_gui.views.compare_details import CompareDetails
 from prismq_gui.views.compare_head import CompareHead
 from prismq_gui.views.dropping import dropped_file
 from prismq_gui.views.empty_state import EmptyState
+from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import label, no_mnemonic, one_line, tooltip
 from prismq_gui.views.scan_bar import ScanBar
@@ -125,7 +126,7 @@ class CompareDialog(QDialog):
         self.stack.addWidget(self.empty)
         layout.addWidget(self.stack, 1)
         layout.addLayout(self._foot())
-        self.resize(space(230), space(170))
+        resize_within_screen(self, space(230), space(170))
 
     def _chips(self) -> FlowLayout:
         flow = FlowLayout(spacing=self._theme.space(2))

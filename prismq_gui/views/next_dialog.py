@@ -28,6 +28,7 @@ from prismq_gui.polling.looking import Look, LookDesk, LookFailed
 from prismq_gui.queue.claim_sql import Strategy
 from prismq_gui.queue.timestamps import exact_text
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.type_line import TypeLine
@@ -122,7 +123,7 @@ class NextDialog(QDialog):
         layout.addWidget(self.tree, 1)
         layout.addWidget(self.words)
         layout.addLayout(foot)
-        self.resize(space(180), space(140))
+        resize_within_screen(self, space(180), space(140))
 
     def _connect(self) -> None:
         self.worker.currentIndexChanged.connect(lambda _index: self.ask())
@@ -226,7 +227,7 @@ class NextDialog(QDialog):
         worker, strategy = self.chosen()
         who = one_line(worker)[:100] if worker else "a worker that takes every task"
         if not count:
-            return f"There is nothing that {who} would take now: what waits is not due yet, or asks for what it lacks."
+            return f"There is nothing that {who} would take now: no task waits that is due and suits it."
         words = f"The next {count:,} that {who} would take, as of now; nothing is taken by looking."
         if worker and not self.types.types():
             words += " Which types it takes is not in the file: all are shown."

@@ -15,6 +15,7 @@ from prismq_gui.insight.problems import Problem
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Selected, Target
 from prismq_gui.polling.engine import Engine
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, visible
 from prismq_gui.views.plan_lines import PlanLines, report_text
 
@@ -62,6 +63,8 @@ class PlanDialog(QDialog):
         self.lines = PlanLines(theme, self)
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(theme.space(1))
+        self.bar.setAccessibleName("Progress")
         self.progress_label = label("", "muted", self)
         self.copy_button = QPushButton("Co&py report", self)
         self.stop_button = QPushButton("&Stop", self)
@@ -94,8 +97,9 @@ class PlanDialog(QDialog):
         layout.addLayout(head)
         layout.addWidget(self.bar)
         layout.addWidget(self.lines, 1)
+        layout.addStretch(0)  # takes the room while there are no lines: else the words would drift apart
         layout.addLayout(buttons)
-        self.resize(space(155), space(120))
+        resize_within_screen(self, space(155), space(120))
 
     def _connect(self) -> None:
         self.copy_button.clicked.connect(self.copy_report)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 from prismq_gui.insight.messages import TaskRow
 from prismq_gui.models.text import cell_text
 from prismq_gui.operations.messages import Plan, Report, Skip
-from prismq_gui.theme import Theme, status_of
+from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.plain_text import one_line, tooltip
 
 MAX_LINE = 300
@@ -27,6 +27,7 @@ class PlanLines(QTreeWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        set_role(self, "lines")
         self.setColumnCount(2)
         self.setHeaderHidden(True)
         self.setUniformRowHeights(True)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QTreeWidge
 
 from prismq_gui.actions.registry import ACTIONS, MENUS
 from prismq_gui.theme import Theme
+from prismq_gui.views.fitting import resize_within_screen
 
 # Keys of the widgets themselves.
 _MORE = (
@@ -58,7 +59,7 @@ class ShortcutsDialog(QDialog):
         layout.setSpacing(theme.space(3))
         layout.addWidget(self.tree)
         layout.addWidget(box)
-        self.resize(theme.space(130), theme.space(140))
+        resize_within_screen(self, theme.space(130), theme.space(140))
 
     def _fill(self) -> None:
         for place in MENUS:

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from prismq_gui.insight.threshold_fields import FIELDS, Field, text_of, value_of
 from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, no_mnemonic, one_line
 
 _MOST_NAME = 40  # characters of a file's name on a button
@@ -165,7 +166,7 @@ class ThresholdsDialog(QDialog):
             QWidget.setTabOrder(before, after)
         for line in self.lines:  # one that Tab goes to is scrolled into view by Qt only where it is in the area
             line.title.setBuddy(line.edit)
-        self.resize(space(216), space(160))
+        resize_within_screen(self, space(216), space(160))
 
     # -- what is shown
 

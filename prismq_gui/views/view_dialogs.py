@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from prismq_gui.settings import MAX_VIEW_NAME
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, one_line, tooltip
 
 
@@ -133,7 +134,7 @@ class ViewsDialog(QDialog):
         layout.addWidget(self.list, 1)
         layout.addWidget(self.told)
         layout.addLayout(buttons)
-        self.resize(theme.space(130), theme.space(90))
+        resize_within_screen(self, theme.space(130), theme.space(90))
 
     def show_views(self, views: Sequence[tuple[str, str]]) -> None:
         """Show views, each a name and what it shows; the row that was current stays so."""
