@@ -218,9 +218,10 @@ class FilterLine(QLineEdit):
         super().hideEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Take the offers away: the line is elsewhere now."""
-        self.offers.hide()
+        """Move the offers along: the words beside the line are longer or shorter now."""
         super().resizeEvent(event)
+        if self.offers.isVisible():
+            self.offers.place()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Underline the mistake."""

@@ -147,6 +147,14 @@ def test_offers_stay_within_the_window_and_go_with_the_focus(line):
     assert not line.offers.isVisible()
 
 
+def test_offers_go_along_when_the_line_gets_narrower(line):
+    """As it does while one types, when the words beside it tell how much was found."""
+    QTest.keyClicks(line, "st")
+    line.resize(line.width() - 100, line.height())
+    assert line.offers.isVisible()
+    assert line.offers.width() <= line.width()
+
+
 def test_down_goes_through_the_offers_and_else_to_the_results(qtbot, line):
     QTest.keyClicks(line, "sta")
     with qtbot.assertNotEmitted(line.left_down):
