@@ -352,7 +352,8 @@ class MainWindow(QMainWindow):
         self.tasks_page.take_snapshot(snapshot)
         if (page := self._book.made("workers")) is not None:
             cast("WorkersPage", page).take_snapshot(snapshot)
-        self.status_line.set_counts(snapshot.counts if snapshot else ())
+        is_empty = snapshot is not None and not snapshot.newest_task_id
+        self.status_line.set_counts(snapshot.counts if snapshot else (), is_empty=is_empty)
         self.status_line.set_changed_at(snapshot.changed_at if snapshot else None, time.monotonic())
         self.show_badges()
 

@@ -104,6 +104,7 @@ class StatusChips(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._counts: dict[str, StatusCount] = {}
+        self._is_empty = False
         self._chosen: tuple[str, ...] = ()
         self._layout = FlowLayout(self, theme.space(1.5))
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -124,11 +125,12 @@ class StatusChips(QWidget):
 
     # -- counts
 
-    def set_counts(self, counts: Sequence[StatusCount], now_monotonic: float) -> None:
+    def set_counts(self, counts: Sequence[StatusCount], now_monotonic: float, *, is_empty: bool = False) -> None:
         """Show counts as of ``time.monotonic()``; a status that is not among them has none yet or no more.
 
-        With no counts at all every chip shows that nothing is known.
+        With no counts at all every chip shows that nothing is known, unless the queue is known to be empty.
         """
+        self._is_empty = is_empty
         self._counts = {count.status: count for count in counts}
         known = {status for _, statuses in _KNOWN for status in statuses}
         others = [status for status in self._counts if status not in known]
@@ -138,7 +140,8 @@ class StatusChips(QWidget):
 
     def _show_count(self, chip: Chip, now: float) -> None:
         if not self._counts:
-            chip.show_count(None, None)
+            known = (0, 0.0) if self._is_empty else (None, None)
+            chip.show_count(*known)
             return
         parts = [self._counts[status] for status in chip.statuses or self._counts if status in self._counts]
         if not parts:  # others were counted and this one does not occur

@@ -178,10 +178,10 @@ class StatusLine(QFrame):
         self.size_label.setText(f"Database {human_bytes(facts.size_bytes)}  ·  WAL {human_bytes(facts.wal_bytes)}")
         self.size_label.setToolTip(tooltip(str(facts.path)))
 
-    def set_counts(self, counts: Sequence[StatusCount]) -> None:
-        """Show how many tasks there are; nothing before the first count."""
+    def set_counts(self, counts: Sequence[StatusCount], *, is_empty: bool = False) -> None:
+        """Show how many tasks there are; nothing before the first count, unless the queue is known to be empty."""
         total = sum(count.count for count in counts)
-        self.counts_label.setText(f"{thousands(total)} task{'s' if total != 1 else ''}" if counts else "")
+        self.counts_label.setText(f"{thousands(total)} task{'s' if total != 1 else ''}" if counts or is_empty else "")
 
     def show_message(self, text: str) -> None:
         """Show a short sentence until the next one; '' for none."""

@@ -129,7 +129,7 @@ class TasksPage(QWidget):
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
-        self.splitter.setSizes([space(160), space(90)])
+        self.splitter.setSizes([space(190), space(60)])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -256,7 +256,8 @@ class TasksPage(QWidget):
     def take_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show the figures of a poll; None where no file is open."""
         now = time.monotonic()
-        self.chips.set_counts(snapshot.counts if snapshot else (), now)
+        is_empty = snapshot is not None and not snapshot.newest_task_id
+        self.chips.set_counts(snapshot.counts if snapshot else (), now, is_empty=is_empty)
         self.filter_bar.set_types(snapshot.types if snapshot else ())
         seen = (snapshot.epoch, snapshot.data_generation) if snapshot else None
         if seen != self._seen:

@@ -50,6 +50,11 @@ def test_counts_are_shown_with_their_age(chips):
     assert texts(chips)["Dead"].endswith(" 0"), "the others were counted and there is none"
 
 
+def test_an_empty_queue_has_none_of_each_status(chips):
+    chips.set_counts((), 1.0, is_empty=True)
+    assert {text.split()[-1] for text in texts(chips).values()} == {"0"}
+
+
 def test_counts_that_are_gone_are_unknown_again(chips):
     chips.set_counts((StatusCount("failed", 5, 0.0),), 1.0)
     chips.set_counts((), 2.0)
