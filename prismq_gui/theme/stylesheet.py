@@ -65,6 +65,8 @@ QPushButton[role="danger"]:focus { border-color: $text; }
 QPushButton[role="primary"]:disabled, QPushButton[role="danger"]:disabled { color: $disabled;
   background: $selection_idle; border-color: $border; }
 
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; button-layout: 3; }  /* as in our own rows of buttons */
+
 QToolButton { background: transparent; color: $text; border: 1px solid transparent; border-radius: ${s1}px;
   padding: ${s1}px; }
 QToolButton:hover { background: $selection_idle; }
@@ -121,6 +123,8 @@ QAbstractItemView { background: $surface; color: $text; border: none; selection-
   selection-color: $text; }
 QListView[role="offers"] { background: $raised; border: 1px solid $border_strong; border-radius: ${s1}px;
   padding: ${s0_5}px 0; }
+QListView::item { padding: ${s0_5}px 0; }
+QTreeView[role="lines"] { padding: ${s1}px ${s1_5}px; }
 QTreeView { show-decoration-selected: 1; }
 QTreeView::item { padding: ${s0_5}px 0; }
 QTreeView[role="columns"]::item { padding: ${s0_5}px ${s1}px; }  /* under the words of its header */
@@ -140,7 +144,7 @@ QTableCornerButton::section { background: $window; border: none; }
 QTabWidget::pane { border: none; border-top: 1px solid $border; }
 QTabBar { background: transparent; qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: $muted; border: none; border-bottom: ${s0_5}px solid transparent;
-  padding: ${s1_5}px ${s2}px; margin-right: ${s1}px; }
+  padding: ${s1_5}px ${s1_5}px; margin-right: ${s1}px; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:focus { color: $accent; }

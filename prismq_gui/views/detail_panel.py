@@ -182,8 +182,10 @@ class DetailPanel(QFrame):
         self._fit_top()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """Return a width in which no tab's name is cut."""
+        """Return a width in which no tab's name is cut; without a task less, so that more of the table is seen."""
         hint = super().minimumSizeHint()
+        if not self.is_showing_task:
+            return QSize(self._theme.space(55), hint.height())
         tabs = self.tabs.tabBar().sizeHint().width() + self.text_button.sizeHint().width() + self._theme.space(3)
         return QSize(max(hint.width(), tabs), hint.height())
 
@@ -236,6 +238,7 @@ class DetailPanel(QFrame):
         count = f"{len(detail.logs)}{'+' if detail.logs_truncated else ''}"
         self._name_tab(LOGS, f"&Logs ({count})", "The newest lines; there are more." if detail.logs_truncated else "")
         self._stack.setCurrentWidget(self._page)
+        self.updateGeometry()
         self.setAccessibleDescription(self.sentence_label.text())
         self._fit_top()
 

@@ -40,8 +40,14 @@ class EmptyState(QWidget):
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(theme.space(2))
         layout.addStretch(2)
-        for widget in (self._icon, self._title, self._text):
-            layout.addWidget(widget)
+        layout.addWidget(self._icon)
+        for widget in (self._title, self._text):
+            widget.setMaximumWidth(theme.space(125))  # longer lines end in a single word, and are harder to read
+            line = QHBoxLayout()
+            line.addStretch(1)
+            line.addWidget(widget, 1_000)
+            line.addStretch(1)
+            layout.addLayout(line)
         layout.addSpacing(theme.space(2))
         layout.addLayout(buttons)
         layout.addStretch(3)

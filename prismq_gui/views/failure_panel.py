@@ -15,6 +15,7 @@ from prismq_gui.models.failure_table_model import local_text, shares_text, trend
 from prismq_gui.models.trait_table_model import TraitTableModel, sentence_of
 from prismq_gui.polling.failure_news import FailureNews, SharedNews
 from prismq_gui.theme import Theme
+from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import label, tooltip, visible
 from prismq_gui.views.scan_bar import ScanBar
@@ -115,8 +116,9 @@ class FailurePanel(QWidget):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setWidget(inside)
-        self.hint = label("Choose a group to see its error and what its tasks share.", "muted", self, wrap=True)
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint = EmptyState(self._theme, self)
+        words = "Choose a cause in the table to see its error and what its tasks share."
+        self.hint.show_state("triangle-alert", "No cause chosen", words)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.area)

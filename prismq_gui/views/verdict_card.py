@@ -132,9 +132,17 @@ class VerdictCard(QFrame):
                 self._layout.removeWidget(line)
                 self._layout.insertWidget(at, line)
             line.show_reason(reason, reason.page.value in pages)
+        self._level_buttons()
         self._order_keys()
         self._head_icon = _head_icon(verdict)
         self._paint_icons()
+
+    def _level_buttons(self) -> None:
+        """Give all buttons the width of the widest, so that they stand in one column."""
+        buttons = [line.button for line in self.lines()]
+        widest = max((button.sizeHint().width() for button in buttons), default=0)
+        for button in buttons:
+            button.setMinimumWidth(widest)
 
     def _order_keys(self) -> None:
         """Let Tab go through the reasons from the worst on; later ones would come after all else of the page."""

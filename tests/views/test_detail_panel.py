@@ -189,6 +189,13 @@ def test_no_tab_is_cut_at_the_smallest_width(panel):
     assert bar.width() >= bar.sizeHint().width()
 
 
+def test_without_a_task_it_leaves_room_to_the_table(panel):
+    panel.show_detail(detail(), "", NOW)
+    with_task = panel.minimumSizeHint().width()
+    panel.clear()
+    assert panel.minimumSizeHint().width() < with_task * 2 // 3
+
+
 def test_a_new_theme_recolours_what_is_shown(panel, theme):
     panel.show_detail(detail(), "", NOW)
     theme.mode = "dark"
