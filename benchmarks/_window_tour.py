@@ -236,7 +236,7 @@ def logs_tour(tour: Tour) -> Iterator[Wait]:
     page = tour.window.logs_page
     model, table = page.model, page.table
     level = [column.key for column in model.columns].index("level")
-    yield lambda: tour.window.tasks_page.model.is_complete, WAIT_S
+    yield from tour.rest(2.0)
     yield from tour.step("logs: first rows", lambda: tour.window.show_page("logs"), lambda: are_painted(table))
     yield from tour.step("logs: all listed", lambda: None, lambda: model.is_complete, count=lambda: model.count)
     page.set_following(False)
