@@ -267,7 +267,7 @@ def idle_tour(tour: Tour) -> Iterator[Wait]:
     """What an open window costs while nothing happens to the file, without the ticks of this measurement."""
     tour.be_quiet()
     yield lambda: tour.window.tasks_page.model.is_complete, WAIT_S
-    yield from tour.rest(float(os.environ.get("WINDOW_BENCH_SETTLE_S", "15")))
+    yield from tour.rest(float(os.environ.get("WINDOW_BENCH_SETTLE_S", "90")))
     for page in ("tasks", "overview"):
         tour.window.show_page(page)
         yield from tour.rest(4.0)
