@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._window_files import QueueFile, make_or_reuse, tidy
 from benchmarks._window_halts import halts, watch
-from benchmarks._window_runs import RIVALS, TOUR, Child, Contender, Figures, browser_command, browser_version, writing
+from benchmarks._window_runs import RIVALS, TOUR, Child, Contender, Figures, browser_command, browser_version
 from benchmarks._window_screen import Screen, a_screen
 from benchmarks._window_targets import table_of
+from benchmarks._window_writers import writing
 
 HERE = Path(__file__).parent
 OUT = HERE / "out"
