@@ -53,9 +53,18 @@ class Opened(ModuleType):
     def __init__(self) -> None:
         super().__init__("prismq_gui.app")
         self.asked: list[tuple[Path | None, bool, Path | None]] = []
+        self.task_id: int | None = None
 
-    def run_window(self, path: Path | None, *, read_only: bool = False, data_dir: Path | None = None) -> int:
+    def run_window(
+        self,
+        path: Path | None,
+        *,
+        read_only: bool = False,
+        data_dir: Path | None = None,
+        task_id: int | None = None,
+    ) -> int:
         self.asked.append((path, read_only, data_dir))
+        self.task_id = task_id
         return 0
 
 
@@ -135,8 +144,9 @@ def test_file_is_taken_as_it_is_named(arguments: list[str], path: str | None, op
 
 
 def test_options_of_the_window_reach_it(opened: Opened, tmp_path: Path) -> None:
-    assert main(["queue.db", "--read-only", "--data-dir", str(tmp_path)]) == 0
+    assert main(["queue.db", "--read-only", "--data-dir", str(tmp_path), "--task", "42"]) == 0
     assert opened.asked == [(Path("queue.db"), True, tmp_path)]
+    assert opened.task_id == 42
 
 
 def test_missing_qt_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
