@@ -43,17 +43,27 @@ class WorkerTableModel(QAbstractTableModel):
         self._facts: dict[str, WorkerFacts] = {}
         self._now = _present()
         self._hearing = PLAIN
+        self._taken: tuple[WorkerRow, ...] = ()  # of the snapshot shown, if it is one
 
     # -- what is shown
 
     def take(self, snapshot: Snapshot, now: datetime | None = None, hearing: Hearing | None = None) -> None:
-        """Show the workers of a snapshot. ``now`` is naive UTC."""
-        self._hearing = hearing or self._hearing
+        """Show the workers of a snapshot. ``now`` is naive UTC.
+
+        Those of the one before are left alone: their ages come with the tick of each second, and beside busy writers
+        four snapshots a second were all rendered.
+        """
+        hearing = hearing or self._hearing
+        if snapshot.workers and snapshot.workers == self._taken and hearing == self._hearing:
+            return
+        self._hearing = hearing
         self.set_workers(snapshot.workers, now)
+        self._taken = snapshot.workers
 
     def set_workers(self, workers: Sequence[WorkerRow], now: datetime | None = None) -> None:
         """Show these workers (ordered by name), changing only the rows that differ. ``now`` is naive UTC."""
         self._now = _present() if now is None else now
+        self._taken = ()
         wanted = sorted({each.worker_id: each for each in workers}.values(), key=lambda each: each.worker_id)
         names = {each.worker_id for each in wanted}
         for row in range(len(self._workers) - 1, -1, -1):

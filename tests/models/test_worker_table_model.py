@@ -1,14 +1,16 @@
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPersistentModelIndex
 from PySide6.QtGui import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
 
-from prismq_gui.insight.messages import WorkerRow
+from prismq_gui.insight.messages import FileFacts, WorkerRow
 from prismq_gui.insight.worker_facts import AllWorkers, Holding, Rates, WorkerFacts
 from prismq_gui.models.columns import WORKER_COLUMNS
 from prismq_gui.models.worker_table_model import WorkerTableModel
+from prismq_gui.polling.messages import Snapshot
 
 NOW = datetime(2026, 3, 1, 12, 0, 0)
 KEYS = [column.key for column in WORKER_COLUMNS]
@@ -38,6 +40,21 @@ def test_workers_are_busy_idle_or_silent_by_their_heartbeat(model):
     assert column(model, "heartbeat_utc") == ["5 s ago", "5 s ago", "2 h ago"]
     assert column(model, "held_ids") == ["1, 2", "", "1, 2, 3"]
     assert model.silent_count == 1
+
+
+def test_the_same_workers_in_the_next_snapshot_wait_for_the_tick(model):
+    def snapshot(*workers: WorkerRow) -> Snapshot:
+        facts = FileFacts(Path("queue.db"), 1, 0, "wal", 0)
+        return Snapshot(1, facts, 1, 0.0, (), (), False, workers, False, 0, 0)
+
+    model.take(snapshot(worker("a"), worker("b")), NOW)
+    spy = QSignalSpy(model.dataChanged)
+    model.take(snapshot(worker("a"), worker("b")), NOW + timedelta(seconds=1))
+    assert spy.count() == 0
+    model.take(snapshot(worker("a", held=1), worker("b")), NOW + timedelta(seconds=1))
+    assert column(model, "state") == ["busy", "idle"]
+    model.take(snapshot(), NOW)
+    assert model.rowCount() == 0
 
 
 def test_ages_go_on_without_reading(model):
