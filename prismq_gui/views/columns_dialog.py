@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, one_line, tooltip
+from prismq_gui.views.tab_order import tab_in_order
 
 if TYPE_CHECKING:
     from prismq_gui.views.column_choice import ColumnChoice
@@ -141,6 +142,7 @@ class ColumnsDialog(QDialog):
         self._adding.setVisible(self._choice.model is not None)
         self.remove_button.setVisible(self._choice.model is not None)
         grid.addWidget(self.close_button, 3, 1)
+        tab_in_order(self.reset_button, self.line, self.add_button, self.close_button)
         resize_within_screen(self, space(110), space(120))
 
     def _connect(self) -> None:

@@ -37,6 +37,7 @@ from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import label, no_mnemonic, one_line, tooltip
 from prismq_gui.views.scan_bar import ScanBar
+from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
 
 NAME_CHARACTERS = 24
@@ -126,6 +127,8 @@ class CompareDialog(QDialog):
         self.stack.addWidget(self.empty)
         layout.addWidget(self.stack, 1)
         layout.addLayout(self._foot())
+        head, chips = self.head, self.chips.values()
+        tab_in_order(head.swap_button, head.other_button, *chips, self.field_box, self.table, self.details)
         resize_within_screen(self, space(230), space(170))
 
     def _chips(self) -> FlowLayout:

@@ -33,6 +33,7 @@ from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.json_tree import JsonView
 from prismq_gui.views.log_list import LogList
 from prismq_gui.views.plain_text import label, one_line, tooltip
+from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.text_panel import TextPanel
 from prismq_gui.views.why_view import WhyView
 
@@ -147,6 +148,12 @@ class DetailPanel(QFrame):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(top)
         set_role(scroll, "surface")
+        scroll.setAccessibleName("Figures of the task")
+        # As a stop after its own pages that hands on to its bar, it would lead round in them for ever.
+        self.tabs.setFocusProxy(None)  # type: ignore[arg-type]
+        self.tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.tabs.tabBar().setAccessibleName("Parts of the task")
+        tab_in_order(self.next_button, scroll, self.tabs.tabBar(), self.text_button)
         self.splitter = QSplitter(Qt.Orientation.Vertical, self._page)
         self.splitter.addWidget(scroll)
         self.splitter.addWidget(self.tabs)

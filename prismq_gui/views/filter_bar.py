@@ -16,6 +16,7 @@ from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.filter_line import FilterLine
 from prismq_gui.views.plain_text import no_mnemonic, one_line
 from prismq_gui.views.search_line import SearchLine as SearchLine  # noqa: PLC0414 - handed on
+from prismq_gui.views.tab_order import tab_in_order
 
 MAX_TYPE = 1_000  # characters
 ALL_TYPES = "All types"
@@ -50,6 +51,7 @@ class FilterBar(QWidget):
         self.type_box = QComboBox(self)
         self._type_line = QLineEdit(self)
         self._type_line.setMaxLength(MAX_TYPE)
+        self._type_line.setAccessibleName("Type of task")
         self.type_box.setLineEdit(self._type_line)
         self.type_box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.type_box.setAccessibleName("Type of task")
@@ -147,6 +149,7 @@ class LogFilterBar(QWidget):
             layout.addWidget(button)
         layout.addSpacing(theme.space(1))
         layout.addWidget(self.search, 1)
+        tab_in_order(*self.level_buttons, self.search)
 
     def _level(self, name: str) -> QToolButton:
         button = QToolButton(self)

@@ -23,6 +23,7 @@ from prismq_gui.views.filter_note import MOST_SHOWN, FilterNote, whole_text
 from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.scan_stop import NOTHING_SO_FAR, ScanStop, nothing_so_far, scan_words
+from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
 
 
@@ -91,6 +92,9 @@ class LogsPage(QWidget):
         layout.addLayout(head)
         layout.addWidget(self.scan_bar)
         layout.addWidget(self._stack, 1)
+        tab_in_order(
+            self.filter_bar.search, self.scan_stop, self.follow_button, self.columns.button, self.table,
+        )  # fmt: skip
 
     def _connect(self) -> None:
         self.filter_bar.filter_changed.connect(self._on_filter_changed)

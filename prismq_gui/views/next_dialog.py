@@ -31,6 +31,7 @@ from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, one_line
 from prismq_gui.views.scan_bar import ScanBar
+from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.type_line import TypeLine
 from prismq_gui.views.why_view import STRATEGIES
 
@@ -123,6 +124,7 @@ class NextDialog(QDialog):
         layout.addWidget(self.tree, 1)
         layout.addWidget(self.words)
         layout.addLayout(foot)
+        tab_in_order(self.worker, self.types, self.strategy, self.tree)
         resize_within_screen(self, space(180), space(140))
 
     def _connect(self) -> None:

@@ -18,6 +18,7 @@ from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, visible
 from prismq_gui.views.plan_lines import PlanLines, report_text
+from prismq_gui.views.tab_order import tab_in_order
 
 _TITLES = {
     OperationKind.RETRY: "Retry tasks",
@@ -99,6 +100,7 @@ class PlanDialog(QDialog):
         layout.addWidget(self.lines, 1)
         layout.addStretch(0)  # takes the room while there are no lines: else the words would drift apart
         layout.addLayout(buttons)
+        tab_in_order(self.lines, self.copy_button, self.stop_button, self.back_button, self.confirm_button)
         resize_within_screen(self, space(155), space(120))
 
     def _connect(self) -> None:

@@ -28,6 +28,7 @@ class PlanLines(QTreeWidget):
         super().__init__(parent)
         self._theme = theme
         set_role(self, "lines")
+        self.setAccessibleName("What is changed, and what is not")
         self.setColumnCount(2)
         self.setHeaderHidden(True)
         self.setUniformRowHeights(True)

@@ -42,6 +42,7 @@ from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.scan_stop import NOTHING_SO_FAR, ScanStop, nothing_so_far, scan_words
 from prismq_gui.views.status_chips import StatusChips, thousands
 from prismq_gui.views.story_watch import StoryWatch
+from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
 
 # What tells why a task is where it is stands at the left; the rest is a scroll or the header's menu away.
@@ -127,8 +128,8 @@ class TasksPage(QWidget):
         self.splitter.addWidget(self.detail)
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 1)
         self.splitter.setSizes([space(190), space(60)])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -136,6 +137,7 @@ class TasksPage(QWidget):
         layout.addLayout(head)
         layout.addWidget(self.scan_bar)
         layout.addWidget(self.splitter, 1)
+        tab_in_order(self.filter_bar.search, self.held_button, self.scan_stop, self.columns.button, self.table)
 
     def _connect(self) -> None:
         self.chips.selection_changed.connect(self._on_filter_changed)

@@ -14,6 +14,7 @@ from prismq_gui.polling.messages import Link, LinkState
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.plain_text import label, tooltip
+from prismq_gui.views.tab_order import tab_in_order
 
 _WORDS = {LinkState.BUSY: "Busy", LinkState.MISSING: "File gone", LinkState.BROKEN: "Not readable"}
 
@@ -62,13 +63,16 @@ class TopBar(QWidget):
         layout.addSpacing(space(2))
         layout.addWidget(self.palette_button)
         layout.addSpacing(space(2))
+        stops: list[QWidget] = [self.palette_button]
         for record in ACTIONS:
             if Place.TOP_BAR in record.places:
                 button = actions.button(record.id, self)
                 button.setIconSize(QSize(self._theme.icon_size(), self._theme.icon_size()))
                 layout.addWidget(button)
+                stops.append(button)
         layout.addSpacing(space(2))
         layout.addWidget(self.live_button)
+        tab_in_order(*stops, self.live_button)
 
     def _set_up_palette(self, actions: ActionSet) -> None:
         """Make the palette's button: a field with its key, so that both are learned at once."""

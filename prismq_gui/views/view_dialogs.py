@@ -25,6 +25,7 @@ from prismq_gui.settings import MAX_VIEW_NAME
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, one_line, tooltip
+from prismq_gui.views.tab_order import tab_in_order
 
 
 class NameDialog(QDialog):
@@ -132,6 +133,7 @@ class ViewsDialog(QDialog):
         layout.setSpacing(theme.space(3))
         layout.addWidget(label("Saved views", "title", self))
         layout.addWidget(self.list, 1)
+        tab_in_order(self.list, self.rename_button, self.delete_button, close, self.show_button)
         layout.addWidget(self.told)
         layout.addLayout(buttons)
         resize_within_screen(self, theme.space(130), theme.space(90))

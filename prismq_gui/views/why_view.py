@@ -18,6 +18,7 @@ from prismq_gui.queue.timestamps import exact_text
 from prismq_gui.theme import Status, Theme, set_role
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import label, one_line
+from prismq_gui.views.tab_order import tab_in_order
 
 MOST_WORKERS = 20
 STRATEGIES = {
@@ -177,6 +178,7 @@ class WhyView(QScrollArea):
         set_role(button, "chip")
         button.clicked.connect(partial(self._on_link_clicked, number))
         self._flow.addWidget(button)
+        tab_in_order(self._links[-1] if self._links else self, button)  # it is made later than all else of the window
         return button
 
     def links(self) -> list[QToolButton]:

@@ -23,6 +23,7 @@ from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.lane_panel import LanePanel
 from prismq_gui.views.status_chips import thousands
+from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
 from prismq_gui.views.times import duration
 
@@ -101,6 +102,8 @@ class WorkersPage(QWidget):
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
+        lanes = self.lanes
+        tab_in_order(self.next_button, self.table, lanes.table_button, lanes.period, lanes.chart, lanes.tree)
 
     @property
     def silent_count(self) -> int:
