@@ -65,13 +65,23 @@ class FlowLayout(QLayout):
 
     def _arrange(self, rect: QRect, *, move: bool) -> int:
         x, y, line = rect.x(), rect.y(), 0
+        row: list[tuple[QLayoutItem, QRect]] = []
         for item in self._items:
             if item.isEmpty():
                 continue
             size = item.sizeHint()
             if x > rect.x() and x + size.width() > rect.right() + 1:
-                x, y, line = rect.x(), y + line + self.spacing(), 0
-            if move:
-                item.setGeometry(QRect(QPoint(x, y), size))
+                if move:
+                    _place(row, line)
+                x, y, line, row = rect.x(), y + line + self.spacing(), 0, []
+            row.append((item, QRect(QPoint(x, y), size)))
             x, line = x + size.width() + self.spacing(), max(line, size.height())
+        if move:
+            _place(row, line)
         return y + line - rect.y()
+
+
+def _place(row: list[tuple[QLayoutItem, QRect]], height: int) -> None:
+    """Set items of one row on their common middle."""
+    for item, place in row:
+        item.setGeometry(place.translated(0, (height - place.height()) // 2))
