@@ -92,8 +92,9 @@ QLineEdit { placeholder-text-color: $muted; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { padding: ${s1}px ${s1_5}px; min-height: ${s5}px; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus { border: 1px solid $accent; }
 QLineEdit:disabled, QComboBox:disabled { color: $disabled; border-color: $border; background: $window; }
-QPlainTextEdit[role="text-panel"] { border: none; border-radius: 0; background: $surface;
+QPlainTextEdit[role="text-panel"] { border: 1px solid transparent; border-radius: 0; background: $surface;
   font-family: "$mono_family"; }
+QPlainTextEdit[role="text-panel"]:focus { border: 1px solid $accent; }
 QComboBox QLineEdit, QComboBox QLineEdit:focus { border: none; padding: 0; min-height: 0; background: transparent; }
 QComboBox::drop-down { border: none; width: ${s6}px; subcontrol-origin: padding; subcontrol-position: right center; }
 QComboBox::down-arrow { image: url("$arrow"); width: ${s4}px; height: ${s4}px; }
@@ -126,6 +127,10 @@ QListView[role="offers"] { background: $raised; border: 1px solid $border_strong
 QListView::item { padding: ${s0_5}px 0; }
 QTreeView[role="lines"] { padding: ${s1}px ${s1_5}px; }
 QTreeView { show-decoration-selected: 1; }
+QDialog QTreeView, QTabWidget QTreeView, QTabWidget QListView, QScrollArea[role="surface"] {
+  border: 1px solid transparent; }  /* of the same width without the focus: else all in it would jump */
+QDialog QTreeView:focus, QTabWidget QTreeView:focus, QTabWidget QListView:focus, QScrollArea[role="surface"]:focus {
+  border: 1px solid $accent; }
 QTreeView::item { padding: ${s0_5}px 0; }
 QTreeView[role="columns"]::item { padding: ${s0_5}px ${s1}px; }  /* under the words of its header */
 QTreeView::item:hover { background: $hover; }

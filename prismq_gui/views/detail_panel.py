@@ -176,7 +176,7 @@ class DetailPanel(QFrame):
         """Give figures the height they need, at most two thirds, until the person moves the divider."""
         height = self.splitter.height()
         if self._top_fits and height > 0:
-            wanted = self._top.heightForWidth(max(1, self.splitter.width()))
+            wanted = self._top.heightForWidth(max(1, self.splitter.width() - 2)) + 2  # the focus has a ring of 1
             top = min(wanted, height * 2 // 3)
             self.splitter.setSizes([top, height - top])
 

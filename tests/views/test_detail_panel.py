@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from prismq_gui.insight.messages import WorkerRow
-from prismq_gui.views.detail_panel import ERROR, LOGS, DetailPanel
+from prismq_gui.views.detail_panel import ATTEMPTS, ERROR, LOGS, WHY, DetailPanel
 from prismq_gui.views.times import duration, relative, shown
 from tests.views.fakes import EVIL, detail, log, task_row, text
 
@@ -187,6 +187,19 @@ def test_no_tab_is_cut_at_the_smallest_width(panel):
     panel.resize(panel.minimumSizeHint().width(), 600)
     bar = panel.tabs.tabBar()
     assert bar.width() >= bar.sizeHint().width()
+
+
+def test_what_has_the_focus_is_ringed(qtbot, panel, theme):
+    panel.show_detail(detail(), "", NOW)
+    panel.activateWindow()
+    accent = theme.colour("accent")
+    for tab, part in ((WHY, panel.why), (ATTEMPTS, panel.attempts), (ERROR, panel.error), (LOGS, panel.logs)):
+        panel.tabs.setCurrentIndex(tab)
+        part.clearFocus()
+        assert part.grab().toImage().pixelColor(0, part.height() // 2) != accent
+        part.setFocus()
+        qtbot.waitUntil(part.hasFocus)
+        assert part.grab().toImage().pixelColor(0, part.height() // 2) == accent
 
 
 def test_without_a_task_it_leaves_room_to_the_table(panel):
