@@ -98,7 +98,7 @@ QPlainTextEdit[role="text-panel"]:focus { border: 1px solid $accent; }
 QComboBox QLineEdit, QComboBox QLineEdit:focus { border: none; padding: 0; min-height: 0; background: transparent; }
 QComboBox::drop-down { border: none; width: ${s6}px; subcontrol-origin: padding; subcontrol-position: right center; }
 QComboBox::down-arrow { image: url("$arrow"); width: ${s4}px; height: ${s4}px; }
-QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong;
+QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong; padding: ${s1}px;
   selection-background-color: $selection; selection-color: $text; }
 
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
