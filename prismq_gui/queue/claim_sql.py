@@ -340,4 +340,5 @@ NEXT_LEVEL = f"SELECT min(priority) FROM task_queue WHERE {WAITING} AND priority
 DUE_ABROAD = f"""WITH RECURSIVE {LEVELS}
 SELECT 1 FROM level CROSS JOIN task_queue ON {WAITING} AND priority = level.p
   AND run_after_utc > :moment AND run_after_utc < :iso_until
-WHERE level.p IS NOT NULL AND run_after_utc GLOB '*+[01][0-9]*' AND {_DUE} LIMIT 1"""
+WHERE level.p IS NOT NULL AND run_after_utc GLOB '*+[01][0-9]*' AND run_after_utc NOT GLOB '*+00:00'
+  AND run_after_utc NOT GLOB '*+0000' AND {_DUE} LIMIT 1"""

@@ -139,3 +139,18 @@ def test_far_future_and_iso_times_keep_their_order(db: QueueDatabase) -> None:
         seen.append(task.id)
         task = claimer.settle_and_claim(partial(settling.complete, db, task, log=False), "w")
     assert seen == [ids[2], ids[1], ids[3]]
+
+
+@pytest.mark.parametrize("form", ["{0}T00:00:00+00:00", "{0}T00:00:00.25+0000", "{0}T00:00:00Z"])
+def test_times_of_today_written_as_programs_in_utc_write_them_hold_nothing_up(db: QueueDatabase, form: str) -> None:
+    """They sort after all of today's other times as text, as those of the east do that are due already."""
+    first, last = put_in(db, 2)
+    today = db.execute("SELECT date('now')").fetchone()[0]
+    db.execute("UPDATE task_queue SET run_after_utc = ?, priority = 200 WHERE id = ?", (form.format(today), last))
+    claimer = Claimer(db)
+    task = taken(claimer)
+    assert task.id == first
+    following = claimer.settle_and_claim(partial(settling.complete, db, task, None), "w")
+    assert following is not None
+    assert following.id == last
+    assert status(db, first) == "completed"
