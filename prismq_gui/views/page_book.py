@@ -6,8 +6,6 @@ once took half of the window's start. Must not know what a page shows.
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -16,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QStackedWidget
 
 from prismq_gui.polling.messages import Table
+from prismq_gui.polling.warming import Warmer
 from prismq_gui.settings import Settings
 from prismq_gui.theme import Theme
 from prismq_gui.views import memory
@@ -35,6 +34,10 @@ if TYPE_CHECKING:
 NAMES = ("overview", "tasks", "failures", "workers", "logs", "search")
 BETWEEN_MS = 20  # so that what the person does meanwhile comes between two pages
 WAIT_MS = 1_500  # for the first rows of a file
+_NEEDED = (  # by pages when they are made
+    "prismq_gui.polling.overview_watch", "prismq_gui.polling.failure_desk", "prismq_gui.polling.search_desk",
+    "prismq_gui.views.reason_links",
+)  # fmt: skip
 
 
 class PageBook(QObject):
@@ -55,6 +58,7 @@ class PageBook(QObject):
             "logs": self._make_logs,
             "search": self._make_search,
         }
+        self._warmer = Warmer([*_NEEDED, *(f"prismq_gui.views.{name}_page" for name in NAMES)])
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_timer_timeout)
 
@@ -77,23 +81,19 @@ class PageBook(QObject):
     # -- the rest, once the window is up
 
     def make_rest(self, after_ms: int = BETWEEN_MS) -> None:
-        """Make the pages that nobody has asked for yet, one after another."""
+        """Make the pages that nobody has asked for yet, one after another, each once its modules are imported."""
         self._timer.start(after_ms)
 
     def stop(self) -> None:
         """Make no more of them: the window closes."""
         self._timer.stop()
+        self._warmer.stop()
 
     def _on_timer_timeout(self) -> None:
+        self._warmer.start()
         missing = [name for name in NAMES if name not in self._pages]
-        if not missing:
-            return
-        module = f"prismq_gui.views.{missing[0]}_page"
-        if module in sys.modules:
+        if missing and self._warmer.is_done:  # not beside it: both would want Python's lock
             self[missing.pop(0)]
-        else:
-            # A step of its own: to import and to make the overview at once held the window for 83 ms.
-            importlib.import_module(module)
         if missing:
             self._timer.start(BETWEEN_MS)
 
