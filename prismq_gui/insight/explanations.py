@@ -22,7 +22,7 @@ class Verdict(Enum):
 
     NOT_DUE = "not due"
     IN_LINE = "in line"
-    NO_WORKER_MATCHES = "no worker matches"
+    NO_WORKER_MATCHES = "no live worker matches"
     ATTEMPTS_USED_UP = "attempts used up"
     HELD = "held"
     LEASE_EXPIRED = "lease expired"

@@ -78,7 +78,7 @@ class Forecast:
         if self.outlook is Outlook.GROWS:
             return _grows(self)
         if self.outlook is Outlook.STANDS:
-            return f"no change for {duration_text(timedelta(seconds=self.span_s))}"
+            return f"no change in {duration_text(timedelta(seconds=self.span_s))}"
         if self.outlook is Outlook.UNKNOWN:
             return f"can't tell yet: {self.why}" if self.why else "can't tell yet"
         return "nothing to do" if self.outlook is Outlook.EMPTY else "holds level"

@@ -190,14 +190,22 @@ class WorkerTableModel(QAbstractTableModel):
         return max(ages, default=None)
 
     def superlatives(self) -> tuple[str, ...]:
-        """Return in words who holds a task longest, and who gets most done; what is not known is left out."""
+        """Return in words who is silent longest, who holds a task longest, and who gets most done, as far as known."""
         found = []
+        beats = [
+            (beat, each.worker_id)
+            for each, state in zip(self._workers, self._states, strict=True)
+            if state == "silent" and (beat := parse_utc(each.heartbeat_utc)) is not None
+        ]
+        if beats:
+            beat, name = min(beats)
+            age = duration_text(max(self._now - beat, timedelta()))
+            found.append(f"{cell_text(name)[:60]} silent longest (for {age})")
         held = [(longest, each.worker_id) for each in self._workers if (longest := self._longest(each)) is not None]
         if held:
             (age_s, task_id), name = max(held)
-            found.append(
-                f"{cell_text(name)[:60]} holds longest (#{task_id} for {duration_text(timedelta(seconds=age_s))})"
-            )
+            held_for = duration_text(timedelta(seconds=age_s))
+            found.append(f"{cell_text(name)[:60]} holds a task longest (#{task_id} for {held_for})")
         rates = [(rates.done_per_hour or 0.0, each.worker_id) for each in self._workers if (rates := self._rates(each))]
         if len(rates) > 1 and max(rates)[0] > 0:
             rate, name = max(rates)

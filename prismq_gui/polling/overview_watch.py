@@ -32,6 +32,7 @@ NOTE_S = 1.0
 TELL_S = 1.0
 TELL_UNSEEN_S = 5.0  # while another page is in view: for the badge alone
 RETRY_S = 1.0
+FRESH_S = 30.0  # after which a page that comes into view is read anew at once
 REOPEN_AFTER = 3
 _PAST_SHARE = 50  # the points are read again after that many times what they took
 _NO_HISTORY = "No folder for the program's own data was found, so no history is kept."
@@ -65,6 +66,7 @@ class OverviewWatch(Worker):
         self._generation = self._newest_id = 0
         self._changed_at = self._checked_at = 0.0
         self._noted_at = self._told_at = self._past_at = 0.0
+        self._fresh_at = 0.0
         self._past: Past | None = None
 
     # -- from outside
@@ -133,10 +135,14 @@ class OverviewWatch(Worker):
     @guarded
     def set_span(self, span: Span | None) -> None:
         """Tell so much of the past from now on, None while nobody looks."""
-        self._span = span
+        was_seen, self._span = self._span is not None, span
         self._past_at, self._past = 0.0, None
+        now = time.monotonic()
         if self._parts is not None and span is not None:
-            self._tell(time.monotonic())
+            if not was_seen and now - self._fresh_at >= FRESH_S:
+                self._fresh_at = now
+                self._parts.forgive()
+            self._tell(now)
             self._again_in(0.0)  # while nobody looked it read seldom
 
     @Slot(object)

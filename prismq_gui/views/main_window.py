@@ -256,6 +256,8 @@ class MainWindow(QMainWindow):
 
     def show_page(self, name: str) -> None:
         """Show a page, or the start page where no file is open."""
+        if name != self.rail.page:
+            self.status_line.show_message("")  # it was about the page before
         self.rail.set_page(name)
         self.actions_[f"show_{self.rail.page}"].setChecked(True)
         self._show_stack()
@@ -354,7 +356,8 @@ class MainWindow(QMainWindow):
             cast("WorkersPage", page).take_snapshot(snapshot)
         is_empty = snapshot is not None and not snapshot.newest_task_id
         self.status_line.set_counts(snapshot.counts if snapshot else (), is_empty=is_empty)
-        self.status_line.set_changed_at(snapshot.changed_at if snapshot else None, time.monotonic())
+        changed_at = snapshot.changed_at if snapshot is not None and snapshot.data_generation > 1 else None
+        self.status_line.set_changed_at(changed_at, time.monotonic())
         self.show_badges()
 
     def show_badges(self) -> None:

@@ -145,7 +145,7 @@ class StatusLine(QFrame):
         self.tick(now_monotonic)
 
     def set_changed_at(self, changed_at: float | None, now_monotonic: float) -> None:
-        """Say when the last change was seen, in ``time.monotonic()`` seconds."""
+        """Say when the last change was seen, in ``time.monotonic()`` seconds; None: none since the file was opened."""
         self._changed_at = changed_at
         self.tick(now_monotonic)
 
@@ -156,6 +156,8 @@ class StatusLine(QFrame):
             age = max(0.0, now_monotonic - self._changed_at)
             what = "changed" if self._link.state is LinkState.LIVE else "last change seen"
             words = f"{words}, {what} {f'{age:.1f} s ago' if age < 2 else ago(age)}"
+        elif self._link.state is LinkState.LIVE:
+            words = f"{words}, no change seen yet"
         if words != self.link_label.text():
             self.link_label.setText(words)
 

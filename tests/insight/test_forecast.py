@@ -70,7 +70,7 @@ def test_bursts_widen_what_is_uncertain():
 def test_a_standstill_is_no_drain_and_no_zero():
     found = forecast(7, steady(0, 0))
     assert found.outlook is Outlook.STANDS
-    assert found.text == "no change for 10 min"
+    assert found.text == "no change in 10 min"
 
 
 def test_what_lasts_for_months_is_not_told_to_the_hour():

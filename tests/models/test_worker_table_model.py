@@ -119,8 +119,10 @@ def test_who_holds_longest_and_who_gets_most_done_is_told(model):
     assert model.superlatives() == ()
     known = (facts("a", 3, (1, 60), (2, 30)), facts("b", 90, (3, 7_300)), facts("c", 0))
     model.set_facts(AllWorkers(known, 0, ()), NOW)
-    assert model.superlatives() == ("b holds longest (#3 for 2 h)", "b gets most done (90 an hour)")
+    assert model.superlatives() == ("b holds a task longest (#3 for 2 h)", "b gets most done (90 an hour)")
     assert column(model, "held_for") == ["1 min", "2 h", ""]
+    model.set_workers([worker("a", 3_600, held=2), worker("b", held=1), worker("c", 7_200)], NOW)
+    assert model.superlatives()[0] == "c silent longest (for 2 h)"
 
 
 def test_what_was_not_counted_to_the_end_says_so(model):

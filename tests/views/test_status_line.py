@@ -38,6 +38,7 @@ def test_without_a_file_nothing_is_claimed(line):
 
 def test_live_tells_how_long_ago_it_changed(line):
     line.set_link(Link(LinkState.LIVE, 1), 10.0)
+    assert line.link_label.text() == "Live, no change seen yet"
     line.set_changed_at(9.7, 10.0)
     assert line.link_label.text() == "Live, changed 0.3 s ago"
     line.tick(200.0)
