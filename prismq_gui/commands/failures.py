@@ -164,7 +164,7 @@ def _shared_cells(shared: SharedTrait) -> tuple[str, ...]:
     if not shared.is_excess:
         label = f"seldom: {label}"
     if shared.by_nature:
-        label = f"{label} (failing brings it)"
+        label = f"{label} (a result of failing)"
     lift = "none passed" if math.isinf(shared.lift) else f"{shared.lift:,.{0 if shared.lift >= _LEAST_LIFT else 1}f} ×"
     return (
         label, f"{shared.failed:,} of {shared.failed_of:,}", f"{shared.passed:,} of {shared.passed_of:,}", lift,

@@ -115,10 +115,10 @@ def trait_text(trait: TraitKey) -> str:
 def measure_text(shared: SharedTrait) -> str:
     """Return the lift and its lower bound in few words."""
     if shared.by_nature:
-        return "failing brings it"
+        return "a result of failing"
     if not shared.is_excess:
-        return f"seldom: {-shared.difference:.0%} fewer, surely {shared.sure_difference:.0%}"
-    surely = f"surely {_ratio(shared.lift_low)}"
+        return f"seldom: {-shared.difference:.0%} fewer, at least {shared.sure_difference:.0%}"
+    surely = f"at least {_ratio(shared.lift_low)}"
     return f"none passed, {surely}" if math.isinf(shared.lift) else f"{_ratio(shared.lift)} times, {surely}"
 
 
