@@ -176,7 +176,7 @@ def settled_look(screen: Screen, box: Box, limit_s: float = 60.0) -> Look:
             last, since = pixels, time.monotonic()
         elif time.monotonic() - since > 3.0:
             return look_of(screen, box)
-        time.sleep(0.1)
+        time.sleep(0.1)  # what is waited for are three seconds of rest
     raise SystemExit(f"the rows in {box} did not come to rest within {limit_s} s")
 
 
@@ -212,7 +212,7 @@ class Contender:
                 raise SystemExit(f"{self.name} showed no rows")
             return Box(**told["box"])
         while (found := running.box()) is None:
-            time.sleep(0.1)
+            time.sleep(0.1)  # another program: it tells nothing, its window is asked for
         return found
 
     def run(self) -> Figures:
