@@ -31,7 +31,7 @@ def kept_apart(db: QueueDatabase, tools: ClaimTools, task: ClaimedTask) -> Claim
 def all_kept_apart(
     db: QueueDatabase, tools: ClaimTools, tasks: list[ClaimedTask], ids: Sequence[int]
 ) -> list[ClaimedTask]:
-    """As ``kept_apart``, for the tasks of one claim and their ids: one by one they cost 0.5 µs more each."""
+    """As ``kept_apart``, for the tasks of one claim and their ids, without asking for each alone."""
     if tasks[0].reserved_at != tools.second:
         _begin(tools, tasks[0].reserved_at)
     if not tools.claimed.isdisjoint(ids) or (tools.ahead and not tools.ahead.keys().isdisjoint(ids)):

@@ -1,7 +1,7 @@
 """The pages of the window: each is made when it is first asked for, the rest once the window is up.
 
 Owns when a page is made, what it is given then, and what of it is remembered. Importing and building all of them at
-once took half of the window's start. Must not know what a page shows.
+once took two fifths of the window's start. Must not know what a page shows.
 """
 
 from __future__ import annotations
