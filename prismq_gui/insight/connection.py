@@ -36,7 +36,7 @@ MAX_CELL_BYTES = 64 * 1024 * 1024
 
 _READING_PRAGMAS = frozenset(
     ("data_version", "schema_version", "user_version", "journal_mode", "table_xinfo", "index_list", "index_xinfo")
-) | {"page_count", "page_size", "freelist_count"}  # what a vacuum would free
+) | {"page_count", "page_size", "freelist_count", "encoding"}  # what a vacuum would free, and how text is stored
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 _ALLOWED_ACTIONS = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
@@ -134,11 +134,11 @@ def _fetched(connection: sqlite3.Connection, sql: str, params: Params = ()) -> l
         cursor.close()
 
 
-def _make_json_each(connection: sqlite3.Connection) -> None:
-    """Have SQLite make its table json_each, which no file holds: it declares it as if it wrote a schema."""
+def make_own_table(connection: sqlite3.Connection, sql: str = "SELECT 1 FROM json_each('[]')") -> None:
+    """Have SQLite make a table of its own, which no file holds: it declares it as if it wrote a schema."""
     connection.set_authorizer(lambda *_what: sqlite3.SQLITE_OK)
     try:
-        _fetched(connection, "SELECT 1 FROM json_each('[]')")
+        _fetched(connection, sql)
     finally:
         connection.set_authorizer(_authorize)
 
@@ -277,7 +277,7 @@ class ReadConnection:
             raise ProblemError(_closed(self.path))
         if tools not in self._taught:
             try:
-                _make_json_each(self._connection)
+                make_own_table(self._connection)
                 self._taught[tools] = tools(self._connection)
             except READ_ERRORS as error:
                 raise ProblemError(translate(error, self.path, doing="look at the line")) from None

@@ -8,18 +8,31 @@ time is kept.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from prismq_gui.queue.database import QueueDatabase
+from prismq_gui.queue.database import QueueDatabase, explain
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError, QueueSchemaError
 from prismq_gui.queue.stale import refuse_foreign_triggers
 from prismq_gui.queue.timestamps import exact_text, now_utc, sql_due, sql_normalised
 from prismq_gui.queue.transitions import TERMINAL, Status
-from prismq_gui.queue.upkeep import Cancel, MaintenanceProgress, Tell, asks, existing_file, pause, silent
+from prismq_gui.queue.upkeep import (
+    Cancel,
+    MaintenanceProgress,
+    Tell,
+    asks,
+    existing_file,
+    open_reading,
+    pause,
+    silent,
+)
 
 CHUNK_ROWS = 500
 SHORTEST_PAUSE_S = 0.005
@@ -40,6 +53,9 @@ SELECT id, CASE WHEN NOT {_CHOSEN} THEN 0 WHEN {_IS_OLD} THEN 1 WHEN {_ENDED_TIM
 FROM task_queue WHERE id > :after AND id <= :last ORDER BY id LIMIT :rows"""
 _LOG_COUNTS = """
 SELECT task_id, count(*) AS lines FROM task_logs WHERE task_id IN (SELECT value FROM json_each(?)) GROUP BY task_id"""
+_LOG_COUNT = "SELECT count(*) FROM task_logs WHERE task_id IN (SELECT value FROM json_each(?))"
+_STATUS_COUNTS = """
+SELECT status, count(*) FROM task_queue WHERE id IN (SELECT value FROM json_each(?)) GROUP BY status"""
 _DOOMED = f"SELECT id FROM task_queue WHERE id IN (SELECT value FROM json_each(:ids)) AND {_CHOSEN} AND {_IS_OLD}"
 _DELETE_LOGS = f"DELETE FROM task_logs WHERE task_id IN ({_DOOMED})"
 _DELETE_SOME_LOGS = f"""
@@ -103,6 +119,89 @@ def delete_finished(
     existing_file(db)
     _require_log_index(db)
     return _Retention(db, chosen, (now or now_utc()) - older_than, progress, cancel).run()
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionCount:
+    """What retention would delete.
+
+    Attributes:
+        tasks: By status, the largest first.
+        logs: Log lines of theirs.
+        without_time: As in :class:`RetentionReport`.
+        stopped: It was stopped before all was looked at; then there are at least so many.
+    """
+
+    tasks: tuple[tuple[str, int], ...]
+    logs: int
+    without_time: int
+    stopped: bool
+
+    @property
+    def total(self) -> int:
+        """All tasks."""
+        return sum(count for _, count in self.tasks)
+
+
+def count_finished(
+    queue: QueueDatabase | Path | str,
+    older_than: timedelta,
+    *,
+    statuses: Collection[str] = (Status.COMPLETED.value,),
+    progress: Tell = silent,
+    cancel: Cancel | None = None,
+    now: datetime | None = None,
+) -> RetentionCount:
+    """Count what :func:`delete_finished` would delete, by the same rules and in short looks; changes nothing.
+
+    Raises:
+        ValueError: The age is negative, or a status isn't a finished one.
+        QueueDatabaseError: There is no such file, or it can't be read.
+    """
+    if older_than < timedelta(0):
+        raise ValueError(f"older_than must not be negative, but is {older_than!r}")
+    chosen, path, stop = sorted({_finished(status) for status in statuses}), existing_file(queue), asks(cancel)
+    guard = {"statuses": json.dumps(chosen), "before": exact_text((now or now_utc()) - older_than)}
+    try:
+        with closing(open_reading(path)) as connection:
+            return _Count(connection, guard).run(progress, stop)
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+class _Count:
+    """One walk over all tasks; used once, in one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, guard: dict[str, str]) -> None:
+        self._connection = connection
+        self._guard = guard
+        self._rows = _FIRST_LOOK_ROWS
+        self._tasks: Counter[str] = Counter()
+        self._logs = self._without_time = 0
+
+    def run(self, progress: Tell, stop: Callable[[], bool]) -> RetentionCount:
+        first, last = self._connection.execute("SELECT min(id), max(id) FROM task_queue").fetchone()
+        after = first - 1 if last is not None else 0
+        while last is not None and after < last and not stop():
+            started = time.perf_counter()
+            found = self._connection.execute(
+                _LOOK, self._guard | {"after": after, "last": last, "rows": self._rows}
+            ).fetchall()
+            if not found:
+                break
+            after = found[-1][0]
+            self._without_time += sum(verdict == 2 for _, verdict in found)
+            self._add([task_id for task_id, verdict in found if verdict == 1])
+            took_s = time.perf_counter() - started
+            self._rows = min(_MOST_LOOK_ROWS, max(_FEWEST_LOOK_ROWS, int(self._rows * _LOOK_AIM_S / max(took_s, 1e-4))))
+            progress(MaintenanceProgress(f"{self._tasks.total():,} tasks found", after - first + 1, last - first + 1))
+        return RetentionCount(tuple(self._tasks.most_common()), self._logs, self._without_time, stop())
+
+    def _add(self, ids: list[int]) -> None:
+        if ids:
+            text = json.dumps(ids)
+            self._tasks.update(dict(self._connection.execute(_STATUS_COUNTS, (text,)).fetchall()))
+            self._logs += self._connection.execute(_LOG_COUNT, (text,)).fetchone()[0]
 
 
 def _finished(status: str) -> str:
