@@ -116,7 +116,7 @@ def _plan_checkpoint(wish: CareWish, facts: FileFacts) -> CarePlan:
         wish,
         f"The WAL of {bytes_text(facts.wal_bytes)} is moved into the file and cut, as far as readers let it.",
         (
-            f"Workers that want to write wait: {CHECKPOINT_WAIT_S * 1000:.0f} ms at most for others, and for the copying.",
+            f"Workers that want to write wait: at most {CHECKPOINT_WAIT_S * 1000:.0f} ms for others, and the copying.",
             "Who reads old content keeps the part it needs: then the rest is left, and told.",
         ),
         (("WAL", bytes_text(facts.wal_bytes)), ("Estimate", seconds_text(facts.wal_bytes, _COPYING))),
@@ -276,15 +276,14 @@ def _present_pages(path: Path) -> tuple[int, str]:
 
 def _plan_release(wish: CareWish, connection: ReadConnection) -> CarePlan:
     count = connection.rows(_EXPIRED, {"now": utc_text(now_utc())}, doing="count leases that are over")[0][0]
-    count = count if isinstance(count, int) else 0
-    least = "at least " if count >= _MOST_EXPIRED else ""
-    if not count:
+    if not isinstance(count, int) or not count:
         return CarePlan(wish, "No lease is over: there is nothing to give back.", nothing=True)
+    told = f"at least {count:,}" if count >= _MOST_EXPIRED else f"{count:,}"
     return CarePlan(
         wish,
-        f"{least[:1].upper()}{least[1:]}{count:,} tasks whose lease is over are queued again; those without attempts left are buried.",
+        f"Tasks whose lease is over are queued again ({told}); those without attempts left are buried.",
         ("A worker of the past that still works on one of them would do it twice.",),
-        (("Leases that are over", f"{least}{count:,}"),),
+        (("Leases that are over", told),),
     )
 
 
