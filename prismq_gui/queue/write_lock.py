@@ -11,7 +11,9 @@ on for a turn, as long as nobody gets in between two of its writes: a change of 
 
 In files in memory, 4 and 16 processes that write as fast as they can, two writes a task, as a share of a loop without
 a line, which lets one process go on for 2 s: 0.75 and 0.74; when all of them looked at the door now and then it was
-0.62 and 0.39, and when all slept at the door, each write being handed to the next, 0.65 and 0.69.
+0.62 and 0.39, and when all slept at the door, each write being handed to the next, 0.65 and 0.69. Who is first in line
+leaves a writer its turn from the first write on, if it used its last one; before, every fourth turn ended after a write
+or three, and the slowest of 16 processes wrote 0.53 to 0.73 of what the fastest did in 2 s, since then 0.77 to 0.81.
 """
 
 from __future__ import annotations
@@ -28,15 +30,18 @@ from pathlib import Path
 
 TURN_S = 0.03  # how long one writer may go on before it lets others first
 _SHORTEST_TURN_S = 0.004
-_LONG_WAIT_S = 0.15  # the more of them write without a pause, the shorter their turns: nobody is to wait longer
+_ROUND_S = 0.15  # the more of them write without a pause, the shorter their turns: all get theirs in this time
 _BREATH_S = 0.0001  # between two writes of one who does nothing else: 10 to 20 µs were seen
 _LEAST_STREAK = 3  # so many such writes on end: who has handlers to run does not get there
 _STREAMING_S = 0.0005  # since its last write: then it goes on
 _SHORTEST_NAP_S = 0.00005  # of the first in line
 _LONGEST_NAP_S = 0.001
 _LONGEST_LOOK_AWAY_S = 0.002  # while the holder goes on: it may stop at any time
-_ENDS, _LAST, _TURN, _STREAK = 0, 1, 2, 3
-_NUMBERS = 4
+_ENDS, _LAST, _TURNS, _STREAK, _TURN = range(5)
+_NUMBERS = 5
+_NOW = -1.0  # in place of the time of the last write: it is at one
+_MOST_TURNS = 2.0**52  # past it adding one changes nothing; anything may stand in the file
+_MOST_OTHERS = 1_000
 _NOTICE_BYTES = 8 * _NUMBERS
 _LINE_NAP_S = 0.002  # of the others, where no thread can be had that sleeps
 _PATIENCE_S = 1.0  # in line: a process that was suspended at its head must not keep all others out for good
@@ -125,6 +130,7 @@ class WriteLock:
         self._unusable = db_path.name == ":memory:"  # nobody else can see it: no line to stand in
         self._notice = _Notice()
         self._turn_ends = 0.0
+        self._writes_on_end = False  # in its last turn: then its next one is left to it from the first write on
         self._head: int | None = None  # a handle that holds the head of the line
 
     def acquire(self, timeout_s: float) -> bool:
@@ -138,7 +144,9 @@ class WriteLock:
         now = time.perf_counter()
         if now < self._turn_ends and _try_lock(door):
             times = self._notice.times
-            times[_STREAK] = times[_STREAK] + 1 if now - times[_LAST] < _BREATH_S else 0
+            streak = times[_STREAK] + 1 if now - times[_LAST] < _BREATH_S else 0
+            times[_STREAK], times[_LAST] = streak, _NOW
+            self._writes_on_end = streak >= _LEAST_STREAK
             return True
         return self._in_line(door, timeout_s)
 
@@ -170,16 +178,17 @@ class WriteLock:
         The head is given back with the door: were it free at once, the writer whose turn has just ended would take
         it before the system has woken the next in line.
         """
-        began = time.perf_counter()
-        deadline = began + timeout_s
+        deadline = time.perf_counter() + timeout_s
+        turns_before = self._notice.times[_TURNS]
         line = self._line
         assert line is not None
         self._head = line if _try_lock(line) else _head_of_line(self.line_path, min(timeout_s, _PATIENCE_S))
         if self._at_head(door, deadline):
             now = time.perf_counter()
             times = self._notice.times
-            times[_STREAK] = 0
-            times[_ENDS] = self._turn_ends = now + self._notice.next_turn_s(now - began)
+            times[_STREAK], times[_LAST] = _LEAST_STREAK if self._writes_on_end else 0, _NOW
+            self._writes_on_end = False
+            times[_ENDS] = self._turn_ends = now + self._notice.next_turn_s(turns_before)
             return True
         self._leave_head()
         return False
@@ -189,8 +198,9 @@ class WriteLock:
         times, nap_s = self._notice.times, _SHORTEST_NAP_S
         while True:
             now = time.perf_counter()
-            rest_s = times[_ENDS] - now
-            if 0 < rest_s <= TURN_S and times[_STREAK] >= _LEAST_STREAK and 0 <= now - times[_LAST] < _STREAMING_S:
+            rest_s, last = times[_ENDS] - now, times[_LAST]
+            goes_on = last == _NOW or 0 <= now - last < _STREAMING_S
+            if goes_on and 0 < rest_s <= TURN_S and times[_STREAK] >= _LEAST_STREAK:
                 time.sleep(min(rest_s, _LONGEST_LOOK_AWAY_S))
                 continue
             if _try_lock(door):
@@ -225,7 +235,7 @@ class WriteLock:
 
 
 class _Notice:
-    """What the holder has put up at the door: when its turn ends, when it last wrote, how long turns are, its streak.
+    """What the holder has put up at the door: when its turn ends, when it last wrote, its streak; turns up to now.
 
     Numbers in memory that all writers share: the lock file's first bytes; times are of the system's clock since it
     started. They say how long to sleep, and nothing more: nobody's safety depends on them.
@@ -254,13 +264,23 @@ class _Notice:
             self._map.close()
             self._map = None
 
-    def next_turn_s(self, waited_s: float) -> float:
-        """Return how long the turn is that begins after so long a wait: the same for all, or it would not be fair."""
-        turn_s = self.times[_TURN]
-        if not _SHORTEST_TURN_S <= turn_s <= TURN_S:
-            turn_s = TURN_S
-        factor = 0.9 if waited_s > _LONG_WAIT_S else 1.02
-        self.times[_TURN] = turn_s = min(TURN_S, max(_SHORTEST_TURN_S, turn_s * factor))
+    def next_turn_s(self, turns_before: float) -> float:
+        """Count the turn that begins and return how long it is: one share of a round of all who had theirs meanwhile.
+
+        It grows by small steps alone: as all begin at once, none knows yet how many there are.
+        """
+        turns = self.times[_TURNS]
+        if not 0 <= turns < _MOST_TURNS:
+            turns = turns_before = 0.0
+        self.times[_TURNS] = turns + 1
+        others = turns - turns_before
+        if not 0 <= others <= _MOST_OTHERS:
+            others = 0.0
+        last_s = self.times[_TURN]
+        if not _SHORTEST_TURN_S <= last_s <= TURN_S:
+            last_s = TURN_S
+        turn_s = min(TURN_S, max(_SHORTEST_TURN_S, min(_ROUND_S / (others + 1), last_s * 1.05)))
+        self.times[_TURN] = turn_s
         return turn_s
 
 
