@@ -12,21 +12,22 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PureWindowsPath
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
+from prismq_gui.file_marks import COLOURS, Environment, FileMark, merged_marks
 from prismq_gui.file_thresholds import MAX_FILES, FileThresholds, merged_own, own
 from prismq_gui.insight.thresholds import Thresholds
+from prismq_gui.own_keys import OwnKeys, merged_keys
+from prismq_gui.strict_json import SettingsError, flag, length, list_of, made_by, one_of, record, text
 
 FILE_NAME: Final = "settings.json"
 MAX_RECENT: Final = 10
 MAX_BYTES: Final = 1024 * 1024  # what we write is some KiB; more was not written by us
-MAX_TEXT: Final = 32_768  # characters; the longest path Windows knows
-MAX_ITEMS: Final = 1_000
 MAX_VIEWS: Final = 100
 MAX_VIEW_NAME: Final = 80  # characters
 VIEW_PAGES: Final = ("tasks", "logs")
@@ -34,10 +35,6 @@ THEMES: Final = ("system", "light", "dark")
 # Antivirus and sync programs hold a new file for some tens of ms on Windows.
 REPLACE_TRIES: Final = 10
 REPLACE_WAIT_S: Final = 0.05
-
-
-class SettingsError(ValueError):
-    """The file does not hold what this program writes; the text names the first thing that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +118,8 @@ class Settings:
     views: tuple[SavedView, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     file_thresholds: tuple[FileThresholds, ...] = ()
+    file_marks: tuple[FileMark, ...] = ()
+    own_keys: tuple[OwnKeys, ...] = ()
 
     def thresholds_of(self, path: Path | None) -> Thresholds:
         """Return the thresholds for a file: its own where it has some, else those of all files."""
@@ -197,6 +196,10 @@ def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
         changed["layouts"] = (*theirs, *(entry for entry in now.layouts if entry.page in ours))
     if "file_thresholds" in changed:  # of other files another window may have set some
         changed["file_thresholds"] = merged_own(kept.file_thresholds, before.file_thresholds, now.file_thresholds)
+    if "file_marks" in changed:
+        changed["file_marks"] = merged_marks(kept.file_marks, before.file_marks, now.file_marks)
+    if "own_keys" in changed:
+        changed["own_keys"] = merged_keys(kept.own_keys, before.own_keys, now.own_keys)
     return replace(kept, **changed)
 
 
@@ -222,109 +225,58 @@ def _has_credentials(text: str) -> bool:
 # -- reading
 
 
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise SettingsError(f"{where} is not a text")
-    return value
+def _environment(value: object, where: str) -> Environment:
+    return Environment(one_of([each.value for each in Environment])(value, where))
 
 
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise SettingsError(f"{where} is not true or false")
-    return value
-
-
-def _length(value: object, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 100_000:
-        raise SettingsError(f"{where} is not a length")
-    return value
-
-
-def _list(read: Callable[[object, str], Any], most: int = MAX_ITEMS) -> Callable[[object, str], tuple[Any, ...]]:
-    def reader(value: object, where: str) -> tuple[Any, ...]:
-        if not isinstance(value, list) or len(value) > most:
-            raise SettingsError(f"{where} is not a list of at most {most}")
-        return tuple(read(item, f"{where}[{i}]") for i, item in enumerate(value))
-
-    return reader
-
-
-def _record(kind: type, readers: Mapping[str, Callable[[object, str], Any]]) -> Callable[[object, str], Any]:
-    def reader(value: object, where: str) -> object:
-        if not isinstance(value, dict):
-            raise SettingsError(f"{where} is not a record")
-        unknown = sorted(set(value) - set(readers))
-        if unknown:
-            raise SettingsError(f"{where} has an unknown key")
-        return kind(**{name: readers[name](item, f"{where}.{name}") for name, item in value.items()})
-
-    return reader
-
-
-def _theme(value: object, where: str) -> str:
-    if value not in THEMES or not isinstance(value, str):
-        raise SettingsError(f"{where} is not one of {', '.join(THEMES)}")
-    return value
-
-
-def _thresholds(value: object, where: str) -> Thresholds:
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where} is not a record")
-    try:
-        return Thresholds.from_dict(value)
-    except ValueError as error:
-        raise SettingsError(f"{where} is not allowed") from error
-
-
-def _view_page(value: object, where: str) -> str:
-    if value not in VIEW_PAGES or not isinstance(value, str):
-        raise SettingsError(f"{where} is not one of {', '.join(VIEW_PAGES)}")
-    return value
-
-
-_texts = _list(_text)
-_layout = _record(
+_texts = list_of(text)
+_thresholds = made_by(Thresholds.from_dict)
+_layout = record(
     TableLayout,
     {
-        "widths": _list(_record(ColumnWidth, {"column": _text, "width": _length})),
+        "widths": list_of(record(ColumnWidth, {"column": text, "width": length})),
         "hidden": _texts,
         "order": _texts,
-        "sort_column": _text,
-        "sort_descending": _flag,
+        "sort_column": text,
+        "sort_descending": flag,
     },
 )
-_settings = _record(
+_settings = record(
     Settings,
     {
-        "theme": _theme,
-        "recent_files": _list(_text, MAX_RECENT),
-        "recent_commands": _list(_text, MAX_RECENT),
-        "last_file": _text,
-        "last_read_only": _flag,
-        "page": _text,
-        "overview_span": _text,
-        "paused": _flag,
-        "search_index": _flag,
-        "told_sqlite": _text,
-        "window_geometry": _text,
-        "window_state": _text,
-        "layouts": _list(_record(NamedLayout, {"page": _text, "layout": _layout})),
-        "splitters": _list(_record(SplitterSizes, {"name": _text, "sizes": _list(_length)})),
+        "theme": one_of(THEMES),
+        "recent_files": list_of(text, MAX_RECENT),
+        "recent_commands": list_of(text, MAX_RECENT),
+        "last_file": text,
+        "last_read_only": flag,
+        "page": text,
+        "overview_span": text,
+        "paused": flag,
+        "search_index": flag,
+        "told_sqlite": text,
+        "window_geometry": text,
+        "window_state": text,
+        "layouts": list_of(record(NamedLayout, {"page": text, "layout": _layout})),
+        "splitters": list_of(record(SplitterSizes, {"name": text, "sizes": list_of(length)})),
         "thresholds": _thresholds,
-        "file_thresholds": _list(_record(FileThresholds, {"file": _text, "thresholds": _thresholds}), MAX_FILES),
-        "filter": _record(
-            SavedFilter, {"statuses": _texts, "types": _texts, "text": _text, "levels": _texts, "log_text": _text}
+        "file_thresholds": list_of(record(FileThresholds, {"file": text, "thresholds": _thresholds}), MAX_FILES),
+        "file_marks": list_of(
+            record(FileMark, {"file": text, "environment": _environment, "colour": one_of(COLOURS)}), MAX_FILES
         ),
-        "views": _list(
-            _record(
+        "own_keys": list_of(record(OwnKeys, {"action": text, "keys": list_of(text, MAX_RECENT)})),
+        "filter": record(
+            SavedFilter, {"statuses": _texts, "types": _texts, "text": text, "levels": _texts, "log_text": text}
+        ),
+        "views": list_of(
+            record(
                 SavedView,
                 {
-                    "name": _text,
-                    "page": _view_page,
+                    "name": text,
+                    "page": one_of(VIEW_PAGES),
                     "statuses": _texts,
                     "types": _texts,
                     "levels": _texts,
-                    "text": _text,
+                    "text": text,
                     "layout": _layout,
                 },
             ),
@@ -393,6 +345,14 @@ class SettingsStore:
     def path(self) -> Path | None:
         """The settings file, None where nothing can be remembered."""
         return self._folder / FILE_NAME if self._folder else None
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Return what differs once the file was written anew; all zeros where there is none."""
+        try:
+            found = self.path.stat() if self.path else None
+        except (OSError, ValueError):
+            found = None
+        return (found.st_mtime_ns, found.st_size, found.st_ino) if found else (0, 0, 0)
 
     def load(self, *, set_aside: bool = True) -> LoadedSettings:
         """Read the settings; what is not readable is told in the note, and set aside as ``.bad`` unless told not to."""

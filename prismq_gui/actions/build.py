@@ -9,11 +9,12 @@ import html
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolButton, QWidget
 
 from prismq_gui.actions.context import ActionContext
+from prismq_gui.actions.keymap import Keymap
 from prismq_gui.actions.registry import ACTIONS, MENUS, Action, Place
 
 BindIcon = Callable[[QObject, str], None]
@@ -23,7 +24,10 @@ class ActionSet(QObject):
     """All actions of one window. GUI thread.
 
     ``handlers`` has a method for each record; one that is missing is an error at once, not at the first click.
+    ``keys_changed`` tells that actions have other keys, in their tooltips too.
     """
+
+    keys_changed = Signal()
 
     def __init__(self, handlers: object, bind_icon: BindIcon, window: QWidget) -> None:
         super().__init__(window)
@@ -32,6 +36,7 @@ class ActionSet(QObject):
         self._actions: dict[str, QAction] = {}
         self._menus: dict[str, QMenu] = {}
         self._reasons: dict[str, str] = {}
+        self.keymap = Keymap()
         self._groups: dict[str, QActionGroup] = {}
         self._undressed = {record.id: record.icon for record in ACTIONS if record.icon}
         for record in ACTIONS:
@@ -41,7 +46,7 @@ class ActionSet(QObject):
     def _make(self, record: Action, handler: Callable[..., object]) -> QAction:
         made = QAction(record.title, self)
         made.setObjectName(record.id)
-        made.setShortcuts([QKeySequence(keys) for keys in record.shortcuts])
+        made.setShortcuts([QKeySequence(keys) for keys in self.keymap.keys(record.id)])
         made.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         made.setMenuRole(QAction.MenuRole.NoRole)
         if record.short:
@@ -68,6 +73,24 @@ class ActionSet(QObject):
             if place in record.places and record.id in self._undressed:
                 self._bind_icon(self._actions[record.id], self._undressed.pop(record.id))
 
+    # -- keys
+
+    def set_keymap(self, keymap: Keymap) -> None:
+        """Give the actions these keys, at once and everywhere they are shown."""
+        before, self.keymap = self.keymap, keymap
+        for record in ACTIONS:
+            keys = keymap.keys(record.id)
+            if keys != before.keys(record.id):
+                self._actions[record.id].setShortcuts([QKeySequence(each) for each in keys])
+                self._tell(record, self._actions[record.id], self._reasons[record.id])
+        if keymap.own != before.own:
+            self.keys_changed.emit()
+
+    def with_keys(self, id: str, words: str) -> str:
+        """Return words with an action's first shortcut behind them, where it has one."""
+        keys = self._actions[id].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        return f"{words} ({keys})" if keys else words
+
     # -- enabling
 
     def update(self, context: ActionContext) -> None:
@@ -82,8 +105,7 @@ class ActionSet(QObject):
                 self._tell(record, action, reason)
 
     def _tell(self, record: Action, action: QAction, reason: str) -> None:
-        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        told = f"{record.tooltip} ({keys})" if keys else record.tooltip
+        told = self.with_keys(record.id, record.tooltip)
         if reason:
             told = f"{told}\nOff: {reason}"
         action.setToolTip(_literal(told))

@@ -162,7 +162,7 @@ _VIEW = (
 )  # fmt: skip
 
 _HELP = (
-    Action("shortcuts", "&Keyboard shortcuts", "Show all keys", (Place.HELP,), "keyboard", ("F1",)),
+    Action("shortcuts", "&Keyboard shortcuts…", "Show all keys, and choose others", (Place.HELP,), "keyboard", ("F1",)),
     Action("about", "&About PrismQ", "Versions and licences", (Place.HELP,), "info"),
 )
 

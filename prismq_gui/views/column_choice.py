@@ -40,7 +40,7 @@ class ColumnChoice(QObject):
         self.dialog: ColumnsDialog | None = None
         self.button = QToolButton(parent)
         self.button.setAccessibleName("Choose columns")
-        self.button.setToolTip("Choose columns (Ctrl+Shift+C)")
+        self.button.setToolTip("Choose columns")
         self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         set_role(self.button, "chip")
         theme.bind_icon(self.button, "columns-3")

@@ -19,7 +19,6 @@ from prismq_gui.theme import Severity, Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.about_dialog import AboutDialog
 from prismq_gui.views.plan_dialog import PlanDialog
-from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
 from prismq_gui.views.table_view import BigTableView
 
 if TYPE_CHECKING:
@@ -337,8 +336,8 @@ class Commands(QObject):
     # -- help
 
     def shortcuts(self) -> None:
-        """Show all keys."""
-        ShortcutsDialog(self._theme, self._window).open()
+        """Show all keys, to change them."""
+        self._window.desk.ask_keys()
 
     def about(self) -> None:
         """Show versions and licences."""

@@ -30,7 +30,9 @@ from prismq_gui.views import memory, recent_files
 from prismq_gui.views.banner import Banner
 from prismq_gui.views.caution_dialog import CautionDialog
 from prismq_gui.views.commands import Commands
+from prismq_gui.views.desk import Desk
 from prismq_gui.views.dropping import dropped_files
+from prismq_gui.views.index_setting import IndexSetting
 from prismq_gui.views.notices import Notices
 from prismq_gui.views.page_book import NAMES, WAIT_MS, PageBook
 from prismq_gui.views.plain_text import one_line
@@ -94,11 +96,12 @@ class MainWindow(QMainWindow):
         self.actions_.fill_menu_bar(self.menuBar())
         self.saved_views = SavedViews(self, theme, self._keep)
         self.thresholds = ThresholdSetting(self, theme, self._keep)
+        self.desk = Desk(self, theme, store, self._keep)
         self.top_bar = TopBar(theme, self.actions_, self)
         self.rail = Rail(theme, PAGES, self, own_shortcuts=False)
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
-        self._index_folder: Path | None = None
+        self.index = IndexSetting(self, self._keep)
         self._stack = QStackedWidget(self)
         self._book = PageBook(self, theme, self._stack)
         self._tick_timer = QTimer(self, interval=TICK_MS)
@@ -154,6 +157,7 @@ class MainWindow(QMainWindow):
         self.show_page(settings.page if settings.page in NAMES else "tasks")
         self.session.set_paused(settings.paused)
         self._show_file()
+        self.desk.start()
 
     # -- files
 
@@ -206,6 +210,7 @@ class MainWindow(QMainWindow):
                 settings = merged(kept.settings, self.settings, settings)
             self.settings = settings
             self.status_line.show_message(self._store.save(settings))
+            self.desk.note_kept()
 
     def keep_layouts(self, layouts: tuple[NamedLayout, ...]) -> None:
         """Remember how tables are laid out."""
@@ -295,21 +300,9 @@ class MainWindow(QMainWindow):
 
     def use_index_folder(self, folder: Path | None) -> None:
         """Keep indexes of searches in this folder, where the person wants any."""
-        self._index_folder = folder
+        self.index.folder = folder
         if (page := self._book.made("search")) is not None:
-            self.start_index(cast("SearchPage", page))
-
-    def start_index(self, page: SearchPage) -> None:
-        """Keep an index of the file that is open, where that is wanted and there is a folder for it."""
-        self.engine.search.index_folder = self._index_folder
-        page.index_bar.set_has_folder(self._index_folder is not None)
-        page.index_bar.set_on(self.settings.search_index)
-        self.engine.search.set_index_on(self.settings.search_index)
-
-    def switch_index(self, on: bool) -> None:
-        """Keep indexes from now on, or none."""
-        self._keep(replace(self.settings, search_index=on))
-        self.engine.search.set_index_on(on)
+            self.index.start(cast("SearchPage", page))
 
     def show_tasks_of(self, worker_id: str) -> None:
         """Show the tasks in which a worker's name stands."""
@@ -372,6 +365,7 @@ class MainWindow(QMainWindow):
     def _on_tick_timer_timeout(self) -> None:
         if not self.isVisible():
             return
+        self.desk.look()
         self.status_line.tick(time.monotonic())
         for name in ("overview", "tasks", "workers"):
             if (page := self._book.made(name)) is not None:

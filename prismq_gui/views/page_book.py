@@ -18,6 +18,7 @@ from prismq_gui.polling.warming import Warmer
 from prismq_gui.settings import Settings
 from prismq_gui.theme import Theme
 from prismq_gui.views import memory
+from prismq_gui.views.plain_text import tooltip
 
 if TYPE_CHECKING:
     from prismq_gui.views.failures_page import FailuresPage
@@ -61,6 +62,7 @@ class PageBook(QObject):
         self._warmer = Warmer([*_NEEDED, *(f"prismq_gui.views.{name}_page" for name in NAMES)])
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_timer_timeout)
+        window.actions_.keys_changed.connect(self._name_keys)
 
     def __getitem__(self, name: str) -> Page:
         """Return a page; it is made where it is not yet."""
@@ -72,11 +74,24 @@ class PageBook(QObject):
             if len(self._pages) > 1:
                 self._window.show_badges()
                 self._window.update_actions()
+            self._name_keys()
         return page
 
     def made(self, name: str) -> Page | None:
         """Return a page that is made already."""
         return self._pages.get(name)
+
+    def _name_keys(self) -> None:
+        """Tell the keys of the moment at the buttons of the pages that name one."""
+        named = self._window.actions_.with_keys
+        for name in ("tasks", "logs"):
+            if (page := self._pages.get(name)) is not None:
+                button = cast("TasksPage | LogsPage", page).columns.button
+                button.setToolTip(tooltip(named("choose_columns", "Choose columns")))
+        if "tasks" in self._pages:
+            detail = cast("TasksPage", self._pages["tasks"]).detail
+            detail.previous_button.setToolTip(tooltip(named("previous_task", "Previous task")))
+            detail.next_button.setToolTip(tooltip(named("next_task", "Next task")))
 
     # -- the rest, once the window is up
 
@@ -171,8 +186,8 @@ class PageBook(QObject):
         page.table.restore_layout(window.settings.layout("search"))
         page.task_requested.connect(window.show_task)
         page.line_requested.connect(window.show_log_line)
-        page.index_switched.connect(window.switch_index)
-        window.start_index(page)
+        page.index_switched.connect(window.index.switch)
+        window.index.start(page)
         return page
 
     # -- what is remembered of them

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
@@ -70,6 +70,10 @@ class PaletteLine(QLineEdit):
     left = Signal()
     toggled = Signal()
 
+    def __init__(self, own_keys: Callable[[], Sequence[QKeySequence]], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.own_keys = own_keys  # those that opened the palette, which close it too
+
     def event(self, event: QEvent) -> bool:
         """Take each key as a key, not as a shortcut."""
         if event.type() == QEvent.Type.ShortcutOverride:
@@ -79,7 +83,7 @@ class PaletteLine(QLineEdit):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move in the list, close; the rest is typed."""
-        key, control = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        key = event.key()
         steps = {
             Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: MOST_IN_VIEW - 1,
             Qt.Key.Key_PageUp: 1 - MOST_IN_VIEW, Qt.Key.Key_Tab: 1, Qt.Key.Key_Backtab: -1,
@@ -88,7 +92,7 @@ class PaletteLine(QLineEdit):
             self.stepped.emit(steps[Qt.Key(key)])
         elif key == Qt.Key.Key_Escape:
             self.left.emit()
-        elif control and key in (Qt.Key.Key_K, Qt.Key.Key_P):
+        elif QKeySequence(event.keyCombination()) in self.own_keys():
             self.toggled.emit()
         else:
             super().keyPressEvent(event)
@@ -120,7 +124,7 @@ class Palette(QWidget):
         self._keep = keep
         self._focus_before: QWidget | None = None
         self.card = QFrame(self)
-        self.line = PaletteLine(self.card)
+        self.line = PaletteLine(window.actions_["palette"].shortcuts, self.card)
         self.list = QListView(self.card)
         self.model = _Model(self)
         self.foot = ElidedLabel("muted", self.card)

@@ -66,10 +66,10 @@ def _actions(window: MainWindow) -> Iterator[Entry]:
         if record.id == "palette":
             continue
         action = window.actions_[record.id]
-        keys = [QKeySequence(each).toString(QKeySequence.SequenceFormat.NativeText) for each in record.shortcuts[:1]]
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         title, menu = _title(record)
         yield Entry(
-            record.id, title, menu, action.trigger, record.icon, "".join(keys), window.actions_.reason(record.id),
+            record.id, title, menu, action.trigger, record.icon, keys, window.actions_.reason(record.id),
             record.tooltip, record.checkable and action.isChecked(),
         )  # fmt: skip
 

@@ -55,9 +55,17 @@ class RailButton(QToolButton):
         self._badge, self._alarm = count, alarm
         told = f", {thousands(count)} need attention" if count and alarm else f", {thousands(count)}" if count else ""
         self.setAccessibleName(f"{self.page.title}{told}")
-        self.setToolTip(tooltip(f"{self.page.title} ({self._shortcut}){told}"))
+        self._told = told
+        self.name_keys(self._shortcut)
         self.updateGeometry()
         self.update()
+
+    def name_keys(self, keys: str) -> None:
+        """Tell the keys that go to the page, '' where there are none."""
+        self._shortcut = keys
+        self.setToolTip(
+            tooltip(f"{self.page.title} ({keys}){self._told}" if keys else f"{self.page.title}{self._told}")
+        )
 
     def badge_text(self) -> str:
         """Return the badge as shown."""
@@ -148,6 +156,14 @@ class Rail(QWidget):
         """Show a number beside a page."""
         if name in self._buttons:
             self._buttons[name].set_badge(count, alarm=alarm)
+
+    def name_keys(self, name: str, keys: str) -> None:
+        """Tell the keys that go to a page."""
+        self._buttons[name].name_keys(keys)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the stable names of the pages."""
+        return tuple(self._buttons)
 
     def button(self, name: str) -> RailButton:
         """Return a page's button."""

@@ -27,6 +27,8 @@ class TopBar(QWidget):
     def __init__(self, theme: Theme, actions: ActionSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._actions = actions
+        self._link, self._is_paused = Link(LinkState.CLOSED, 0), False
         set_role(self, "bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.name_label = ElidedLabel("strong", self)
@@ -41,12 +43,12 @@ class TopBar(QWidget):
         self.live_button.clicked.connect(self.pause_clicked)
         set_role(self.live_button, "chip")
         self.palette_button = QToolButton(self)
-        self._set_up_palette(actions)
+        self._set_up_palette()
         self._lay_out(actions)
         theme.changed.connect(self._on_theme_changed)
         self._on_theme_changed()
         self.show_file(None)
-        self.show_link(Link(LinkState.CLOSED, 0), paused=False)
+        self.name_keys()
 
     def _lay_out(self, actions: ActionSet) -> None:
         space = self._theme.space
@@ -74,24 +76,32 @@ class TopBar(QWidget):
         layout.addWidget(self.live_button)
         tab_in_order(*stops, self.live_button)
 
-    def _set_up_palette(self, actions: ActionSet) -> None:
+    def _set_up_palette(self) -> None:
         """Make the palette's button: a field with its key, so that both are learned at once."""
-        button, action = self.palette_button, actions["palette"]
+        button = self.palette_button
         set_role(button, "chip")
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setIconSize(QSize(self._theme.icon_size(), self._theme.icon_size()))
-        key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        self._palette_words = (f" {key}", f" Commands   {key}")
-        button.setText(self._palette_words[1])
-        button.setToolTip(action.toolTip())
-        button.setAccessibleName(f"Command palette, {key}")
-        button.clicked.connect(action.trigger)
+        button.clicked.connect(self._actions["palette"].trigger)
         self._theme.bind_icon(button, "command", "muted")
+
+    def name_keys(self) -> None:
+        """Tell the keys of the moment."""
+        action = self._actions["palette"]
+        key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        self._palette_words = (f" {key}" if key else "", f" Commands   {key}" if key else " Commands")
+        self.palette_button.setToolTip(action.toolTip())
+        self.palette_button.setAccessibleName(f"Command palette, {key}" if key else "Command palette")
+        self._fit()
+        self.show_link(self._link, paused=self._is_paused)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave the file's name its room: in a narrow bar the palette's key alone stands on its button."""
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         self.palette_button.setText(self._palette_words[self.width() >= self._theme.space(250)])
 
     def show_file(self, path: Path | None, refusal: str = "") -> None:
@@ -104,6 +114,7 @@ class TopBar(QWidget):
 
     def show_link(self, link: Link, *, paused: bool) -> None:
         """Show whether the file is being looked at, or why not."""
+        self._link, self._is_paused = link, paused
         words = "Paused" if paused else _WORDS.get(link.state, "Live")
         icon, role = ("pause", "muted") if paused else ("play", "success")
         if words in _WORDS.values():
@@ -112,11 +123,12 @@ class TopBar(QWidget):
         self.live_button.setChecked(paused)
         self.live_button.setEnabled(link.state is not LinkState.CLOSED)
         self.live_button.setAccessibleName(f"{words}: {'go on' if paused else 'pause'}")
-        self.live_button.setToolTip(
-            "Paused: the file is not looked at. Click to go on (Ctrl+P)."
+        told = (
+            "Paused: the file is not looked at. Click to go on"
             if paused
-            else "The file is looked at again and again. Click to pause (Ctrl+P)."
+            else "The file is looked at again and again. Click to pause"
         )
+        self.live_button.setToolTip(tooltip(self._actions.with_keys("set_paused", told)))
         self._theme.bind_icon(self.live_button, icon, role)
 
     def _on_theme_changed(self) -> None:

@@ -1,0 +1,108 @@
+"""What the person set of keys and of marks of files, in force in this window: taken from the settings, and changed.
+
+Owns when they are taken in: at the start, when they change here, and when another window wrote them. What they mean is
+told in :mod:`prismq_gui.actions.keymap` and :mod:`prismq_gui.file_marks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QKeySequence
+
+from prismq_gui.actions.keymap import Keymap, keymap
+from prismq_gui.own_keys import OwnKeys
+from prismq_gui.settings import Settings, SettingsStore
+from prismq_gui.theme import Severity, Theme
+
+if TYPE_CHECKING:
+    from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
+
+
+class Desk(QObject):
+    """One for a window. GUI thread. ``keep`` takes settings that are to be remembered."""
+
+    def __init__(
+        self, window: MainWindow, theme: Theme, store: SettingsStore, keep: Callable[[Settings], None]
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._theme = theme
+        self._store = store
+        self._keep = keep
+        self._stamp = store.stamp()
+        self._own_keys: tuple[OwnKeys, ...] = ()
+        self.shortcuts_dialog: ShortcutsDialog | None = None
+
+    def start(self) -> None:
+        """Put in force what the settings hold, once all bars are made."""
+        self._window.actions_.keys_changed.connect(self.name_keys)
+        self._take()
+        self.name_keys()
+
+    def look(self) -> None:
+        """Take in what another window wrote; once a second, and before anything depends on it."""
+        stamp = self._store.stamp()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        loaded = self._store.load(set_aside=False)
+        mine = self._window.settings
+        if not loaded.note and (loaded.settings.own_keys, loaded.settings.file_marks) != (
+            mine.own_keys,
+            mine.file_marks,
+        ):
+            theirs = loaded.settings
+            self._window.settings = replace(mine, own_keys=theirs.own_keys, file_marks=theirs.file_marks)
+            self._take()
+
+    def note_kept(self) -> None:
+        """This window wrote the settings itself, with what others had written before."""
+        self._stamp = self._store.stamp()
+        self._take()
+
+    # -- keys
+
+    def _take(self) -> None:
+        """Put in force what the settings hold now."""
+        if self._window.settings.own_keys == self._own_keys:
+            return
+        self._own_keys = self._window.settings.own_keys
+        wanted = keymap(self._own_keys)
+        self._window.actions_.set_keymap(wanted)
+        if wanted.notes:
+            text = f"{'; '.join(wanted.notes[:5])}. The rest is in force."
+            self._window.notices.message(Severity.WARNING, "Some of your shortcuts can't be used", text)
+
+    def ask_keys(self) -> None:
+        """Show all keys; the dialog that is open already where there is one."""
+        if self.shortcuts_dialog is not None:
+            self.shortcuts_dialog.raise_()
+            self.shortcuts_dialog.activateWindow()
+            return
+        from prismq_gui.views.shortcuts_dialog import ShortcutsDialog  # noqa: PLC0415 - only when asked for
+
+        self.look()
+        dialog = ShortcutsDialog(self._theme, self._window.actions_.keymap, self._window)
+        dialog.chosen.connect(self._on_dialog_chosen)
+        dialog.finished.connect(self._on_dialog_finished)
+        self.shortcuts_dialog = dialog
+        dialog.open()
+
+    def _on_dialog_chosen(self, wanted: Keymap) -> None:
+        entries = tuple(OwnKeys(id, keys) for id, keys in wanted.entries())
+        self._keep(replace(self._window.settings, own_keys=entries))
+
+    def _on_dialog_finished(self, _result: int) -> None:
+        self.shortcuts_dialog = None
+
+    def name_keys(self) -> None:
+        """Tell the keys of the moment wherever a button names one."""
+        self._window.top_bar.name_keys()
+        for name in self._window.rail.names():
+            keys = self._window.actions_[f"show_{name}"].shortcut()
+            self._window.rail.name_keys(name, keys.toString(QKeySequence.SequenceFormat.NativeText))
