@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from prismq_gui.commands.arguments import add_database, database_path
+from prismq_gui.commands.arguments import add_database, database_path, span
 from prismq_gui.commands.command import Command, Exit
 from prismq_gui.commands.output import fields_of, json_line, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
-from prismq_gui.insight.connection import ReadConnection
-from prismq_gui.insight.health import Finding, Severity, file_findings, queue_findings
+from prismq_gui.commands.silence import add_silence, hearing_of, limits_of
+from prismq_gui.insight.health import BUDGET_S, Finding, HealthCheck, by_severity, is_healthy
+from prismq_gui.insight.health_texts import finding
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
-from prismq_gui.queue import metrics
-from prismq_gui.queue.timestamps import now_utc
 
 _DEADLINE_S = 30.0
 _MOST_DAMAGE = 20
-_RANK: Final = {Severity.FAULT: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+_MOST_DETAILS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What the check found. ``checked_for_damage`` and ``stopped`` say how far it went."""
+
+    findings: tuple[Finding, ...]
+    stopped: bool
+    checked_for_damage: bool
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,26 +37,53 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fast", action="store_true", help="leave out the check for damage, which reads the whole file"
     )
+    parser.add_argument(
+        "--budget", type=_budget, default=BUDGET_S, metavar="SPAN",
+        help="read all tasks, and then all log lines, for so long at most (1m); 0: to their end. What was not read is "
+        "told",
+    )  # fmt: skip
+    add_silence(parser)
+
+
+def _budget(text: str) -> float | None:
+    return None if text.strip() == "0" else span(text).total_seconds()
 
 
 def _doctor(options: argparse.Namespace) -> int:
     path = database_path(options)
-    with closing(QueueReader(path)) as reader:
-        found = file_findings(reader.open())
-    with closing(ReadConnection(path, _DEADLINE_S)) as connection:
-        connection.open()
-        now = now_utc()
-        found += queue_findings(connection, lambda: metrics.workers(connection, now), now)
-    if not options.fast:
-        found += _damage(path)
-    found.sort(key=lambda finding: _RANK[finding.severity])
-    healthy = all(finding.severity is Severity.NOTE for finding in found)
+    looked = _look(options, path)
+    healthy = is_healthy(looked.findings)
     if options.json:
-        findings = [fields_of(finding) for finding in found]
-        say(json_line({"path": path, "healthy": healthy, "checked_for_damage": not options.fast, "findings": findings}))
+        fields = {"path": path, "healthy": healthy, "checked_for_damage": looked.checked_for_damage}
+        findings = [fields_of(each) for each in looked.findings]
+        say(json_line({**fields, "stopped": looked.stopped, "findings": findings}))
     else:
-        _print(found, healthy=healthy, fast=options.fast)
+        _print(looked, healthy=healthy)
+    if looked.stopped:
+        return Exit.INTERRUPTED
     return Exit.OK if healthy else Exit.NOTHING
+
+
+def _look(options: argparse.Namespace, path: Path) -> _Looked:
+    """Check the queue, with a bar; the first Ctrl-C ends the check, and what was found by then is told.
+
+    Raises:
+        ProblemError: The file cannot be read.
+    """
+    with closing(QueueReader(path, deadline_s=_DEADLINE_S)) as reader:
+        reader.open()
+        check = HealthCheck(
+            reader, hearing=hearing_of(options, path), limits=limits_of(options, path), budget_s=options.budget
+        )
+        with bar("look") as show, stoppable() as should_stop:
+            for step in check.steps():
+                show(step.share, 1.0, step.text)
+                if should_stop():
+                    break
+    if not check.done or options.fast:
+        return _Looked(check.findings, not check.done, False)
+    damage = _damage(path)
+    return _Looked(by_severity([*check.findings, *damage]), False, True)
 
 
 def _damage(path: Path) -> list[Finding]:
@@ -70,26 +106,38 @@ def _damage(path: Path) -> list[Finding]:
                 "--fast leaves the check for damage out.",
             )  # fmt: skip
             raise ProblemError(problem) from None
-    return [Finding("damage", Severity.FAULT, f"{text}.", report.advice) for text in report.findings]
+    return [finding("damage", f"{text}.") for text in report.findings]
 
 
-def _print(found: list[Finding], *, healthy: bool, fast: bool) -> None:
-    for finding in found:
-        say(f"{finding.severity.value}: {visible_line(finding.sentence)}  [{finding.code}]")
-        if finding.sample_ids:
-            more = ", …" if finding.count > len(finding.sample_ids) else ""
-            say(f"    {', '.join(f'#{each}' for each in finding.sample_ids)}{more}")
-        if finding.advice:
-            say(f"    {visible_line(finding.advice)}")
-    checked = " It was not checked for damage." if fast else ""
-    say(f"The queue is {'healthy' if healthy else 'not healthy'}.{checked}")
+def _print(looked: _Looked, *, healthy: bool) -> None:
+    for each in looked.findings:
+        _print_one(each)
+    checked = "" if looked.checked_for_damage else " It was not checked for damage."
+    stopped = " The check was stopped before its end." if looked.stopped else ""
+    say(f"The queue is {'healthy' if healthy else 'not healthy'}.{checked}{stopped}")
+
+
+def _print_one(found: Finding) -> None:
+    say(f"{found.severity.value}: {visible_line(found.sentence)}  [{found.code}]")
+    for detail in found.details[:_MOST_DETAILS]:
+        say(f"    · {visible_line(detail)}")
+    if len(found.details) > _MOST_DETAILS:
+        say(f"    · and {len(found.details) - _MOST_DETAILS:,} more")
+    if found.sample_ids and not found.details:
+        more = ", …" if found.count > len(found.sample_ids) or found.at_least else ""
+        say(f"    {', '.join(f'#{each}' for each in found.sample_ids)}{more}")
+    text = " ".join(part for part in (found.meaning, found.cost) if part)
+    for line in (text, found.advice, f"All of them: prismq-gui list '{found.filter}'" if found.filter else ""):
+        if line:
+            say(f"    {visible_line(line)}")
 
 
 COMMANDS: Final = {
     "doctor": Command(
-        "Look for what is wrong with a queue: damage, missing indexes, expired leases, silent workers that hold\n"
-        "tasks, a large WAL, times that other programs misread. Nothing is changed. The exit code is 4 where a fault\n"
-        "or a warning was found; notes alone do not count. --json prints one object {healthy, findings}.",
+        "Look for what is wrong with a queue: damage, schema, indexes, expired leases, silent workers that hold\n"
+        "tasks, times that other programs misread, unreadable JSON, a large WAL, lines without a task\n"
+        "(docs/health.md tells all). Nothing is changed. The exit code is 4 where a fault or a warning was found;\n"
+        "notes alone do not count. --json prints one object {healthy, findings}.",
         _arguments, _doctor,
     )
 }  # fmt: skip

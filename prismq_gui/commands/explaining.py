@@ -11,6 +11,7 @@ from prismq_gui.commands.arguments import add_database, count, database_path, na
 from prismq_gui.commands.command import Command, Exit, UsageError
 from prismq_gui.commands.output import cell, fields_of, json_line, note, print_table, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
+from prismq_gui.commands.silence import add_silence, hearing_of
 from prismq_gui.insight.explain import COUNTED_AT_ONCE, explain, line_of, with_lines
 from prismq_gui.insight.explain_words import percent
 from prismq_gui.insight.explanations import Explanation, NextTasks, Offer, Upcoming
@@ -68,17 +69,19 @@ def _capabilities(text: str) -> dict[str, Any]:
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", type=task_id, metavar="ID", help="the task's id")
     _add_worker(parser)
+    add_silence(parser)
     parser.add_argument(
         "--quick", action="store_true", help=f"count a place only among the first {COUNTED_AT_ONCE:,} or so"
     )
 
 
 def _explain(options: argparse.Namespace) -> int:
-    now = now_utc()
-    with closing(QueueReader(database_path(options))) as reader:
+    now, path = now_utc(), database_path(options)
+    hearing = hearing_of(options, path)
+    with closing(QueueReader(path)) as reader:
         reader.open()
         offer = _offer(options, reader)
-        found = explain(reader, options.id, now, offer=offer)
+        found = explain(reader, options.id, now, offer=offer, hearing=hearing)
         if found is None:
             if not options.json:
                 note(f"There is no task {options.id}.")

@@ -1,206 +1,139 @@
-"""What is wrong with a queue: findings for the person, each with its count, a sample and what mends it.
+"""The health check of a queue: what is wrong with it, each thing with its count, a sample and what mends it.
 
-Owns the looks that only read, in short statements with limits. Damage of the file itself is looked for by
-:mod:`prismq_gui.queue.checking`. Must not mend anything.
+Owns the order of the looks and the budget of the long ones. All of them only read, in short statements; the check may
+be left after any step and gone on with. Damage of the file is looked for by :mod:`prismq_gui.queue.checking`. Must not
+mend anything: that is :mod:`prismq_gui.operations.mending`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
-from prismq_gui.insight.connection import ReadConnection
-from prismq_gui.insight.messages import FileFacts
-from prismq_gui.insight.problems import ProblemError, ProblemKind
-from prismq_gui.insight.walking import padded
-from prismq_gui.queue.metrics import Workers
-from prismq_gui.queue.schema import SCHEMA_STATEMENTS
-from prismq_gui.queue.timestamps import parse_utc
-from prismq_gui.queue.transitions import RUNNING
+from prismq_gui.insight.health_file import file_findings, page_findings
+from prismq_gui.insight.health_records import Finding, Severity, Step, by_severity, is_healthy
+from prismq_gui.insight.health_schema import schema_findings
+from prismq_gui.insight.health_tasks import log_findings, log_flags, row_findings, status_findings, task_flags
+from prismq_gui.insight.health_texts import finding
+from prismq_gui.insight.health_walk import Flags, FlagWalk, Tally
+from prismq_gui.insight.health_workers import EXPIRED_GRACE, lease_findings, worker_findings
+from prismq_gui.insight.hearing import PLAIN, Hearing
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.insight.reader import QueueReader
+from prismq_gui.insight.thresholds import Thresholds
+from prismq_gui.queue.timestamps import now_utc
 
-WAL_LIMIT_BYTES = 256 * 1024 * 1024
-EXPIRED_GRACE = timedelta(seconds=60)  # a worker that looks for work gives expired leases back
-WAITING_LOOKED_AT = 100_000  # index entries: 20 ms
-RUNNING_LOOKED_AT = 10_000
-SAMPLE_IDS = 20
-_ROWS_AT_ONCE = 512
-_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (\w+) ON (\w+) \(([^)]*)\)")
-_WAITING = f"SELECT id, run_after_utc FROM task_queue WHERE status = 'queued' LIMIT {WAITING_LOOKED_AT}"
-_ISO = "run_after_utc GLOB '????-??-??[Tt]*'"
-_READABLE = "run_after_utc GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9][ Tt][0-2][0-9]:[0-5][0-9]*'"
+__all__ = ["BUDGET_S", "EXPIRED_GRACE", "Finding", "HealthCheck", "Severity", "Step", "by_severity", "is_healthy"]
+
+BUDGET_S = 60.0  # of reading a table; about ten million tasks with payloads of 300 bytes
+_ENDS = (ProblemKind.BUSY, ProblemKind.LOCKED, ProblemKind.INTERRUPTED, ProblemKind.MISSING)
+_SHORT = ("file", "schema", "pages", "leases", "workers", "statuses")
 
 
-class Severity(Enum):
-    """How bad a finding is. A note alone does not make a queue unhealthy."""
+class HealthCheck:
+    """One check of one file; made and used in the thread of its reader.
 
-    FAULT = "fault"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong. ``code`` is its stable name; ``advice`` says what mends it, '' where nothing need be.
-
-    ``count`` is how many there are, at least that many where ``at_least``; ``sample_ids`` are the first 20 tasks.
+    What has been found by now can be asked for at any time; the last step is the whole.
     """
 
-    code: str
-    severity: Severity
-    sentence: str
-    advice: str = ""
-    count: int = 1
-    at_least: bool = False
-    sample_ids: tuple[int, ...] = ()
+    def __init__(
+        self,
+        reader: QueueReader,
+        *,
+        now: datetime | None = None,
+        hearing: Hearing = PLAIN,
+        limits: Thresholds | None = None,
+        budget_s: float | None = BUDGET_S,
+    ) -> None:
+        """Take what to judge by; reads nothing yet.
 
+        Args:
+            reader: An open one.
+            now: Naive UTC.
+            hearing: How the silence of workers is judged.
+            limits: When the WAL is large.
+            budget_s: For how long all tasks, and then all log lines, are read at most; None: to their end.
+        """
+        self._reader = reader
+        self._now = now or now_utc()
+        self._hearing = hearing
+        self._limits = limits or Thresholds()
+        self._budget_s = budget_s
+        self._found: list[Finding] = []
+        self._walks: list[tuple[FlagWalk, Callable[[Tally], Iterable[Finding]]]] = []
+        self.done = False
 
-def file_findings(facts: FileFacts) -> list[Finding]:
-    """Return what the file's own state tells. Reads nothing."""
-    found = [Finding("note", Severity.NOTE, note) for note in facts.notes]
-    if facts.write_refusal:
-        found.append(Finding("not-writable", Severity.WARNING, facts.write_refusal, "Use a program that knows it."))
-    if facts.wal_bytes > WAL_LIMIT_BYTES:
-        size = facts.wal_bytes // 1024**2
-        found.append(
-            Finding(
-                "wal-large", Severity.WARNING, f"The WAL beside the file is large: {size:,} MiB.",
-                "A reader or another process holds an old snapshot: end it, then run a checkpoint or a vacuum.",
-            )
-        )  # fmt: skip
-    return found
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What has been found by now, the worst first."""
+        walked = [each for walk, told in self._walks for each in told(walk.tally)]
+        found = [*self._found, *walked, *self._untold()]
+        return by_severity(found)
 
+    def steps(self) -> Iterator[Step]:
+        """Look, and yield after each short statement or few; left early, what was found by then stays.
 
-def queue_findings(connection: ReadConnection, workers: Callable[[], Workers], now: datetime) -> list[Finding]:
-    """Return what is wrong with schema, leases, workers and times. A look that fails is a finding itself.
+        Raises:
+            ProblemError: BUSY, LOCKED, INTERRUPTED or MISSING. Any other failure of a look is a finding itself.
+        """
+        for number, name in enumerate(_SHORT):
+            self._look(name)
+            yield Step(name, number / (len(_SHORT) * 10))
+        layout = self._reader.layout()
+        yield from self._walk("tasks", task_flags(layout, self._now), row_findings, 0.1, 0.6)
+        if layout.logs:
+            yield from self._walk("log lines", log_flags(layout), log_findings, 0.7, 0.3)
+        self.done = True
+        yield Step("", 1.0)
 
-    Args:
-        connection: An open connection.
-        workers: Reads the workers.
-        now: Naive UTC.
-    """
-    looks: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
-        ("indexes", lambda: _missing_indexes(connection)),
-        ("leases", lambda: _leases(connection, now)),
-        ("workers", lambda: _silent_workers(workers())),
-        ("times", lambda: _times(connection)),
-    )
-    found: list[Finding] = []
-    for name, look in looks:
+    def _look(self, name: str) -> None:
         try:
-            found += look()
+            self._found += self._short_look(name)
         except ProblemError as error:
-            if error.problem.kind in (ProblemKind.BUSY, ProblemKind.LOCKED, ProblemKind.INTERRUPTED):
-                raise
-            found.append(
-                Finding(f"{name}-unread", Severity.FAULT, f"The {name} could not be looked at: {error.problem.what}.",
-                        error.problem.advice)
-            )  # fmt: skip
-    return found
+            self._note(name, error.problem)
 
+    def _short_look(self, name: str) -> Iterable[Finding]:
+        connection, layout = self._reader.connection, self._reader.layout()
+        if name == "file":
+            return list(file_findings(self._reader.facts(), layout, self._limits))
+        if name == "schema":
+            return list(schema_findings(connection, layout))
+        if name == "pages":
+            return list(page_findings(connection))
+        if name == "leases":
+            return list(lease_findings(connection, layout, self._now, self._hearing))
+        if name == "workers":
+            return list(worker_findings(connection, layout, self._now, self._hearing))
+        return list(status_findings(connection, layout))
 
-def _missing_indexes(connection: ReadConnection) -> Iterable[Finding]:
-    missing = []
-    for name, columns in expected_indexes():
-        rows = connection.rows(f"PRAGMA index_xinfo({name})", doing="look at the indexes")
-        if tuple(str(row[2]) for row in rows if row[5]) != columns:
-            missing.append(name)
-    if missing:
-        yield Finding(
-            "index-missing", Severity.WARNING,
-            f"Indexes are missing or have other columns: {', '.join(missing)}. Claims and lists are slow without them.",
-            "Stop the workers and start one again: it makes those that are missing.", len(missing),
-        )  # fmt: skip
+    def _walk(
+        self, name: str, flags: Flags, told: Callable[[Tally], Iterable[Finding]], begin: float, part: float
+    ) -> Iterator[Step]:
+        walk = FlagWalk(self._reader.connection, flags, self._budget_s)
+        self._walks.append((walk, told))
+        try:
+            for share in walk.steps():
+                yield Step(name, begin + part * share)
+        except ProblemError as error:
+            self._note(name, error.problem)
 
+    def _note(self, name: str, problem: Problem) -> None:
+        """Make a look that failed a finding.
 
-def expected_indexes() -> list[tuple[str, tuple[str, ...]]]:
-    """Return the queue's indexes with their columns, as the schema has them."""
-    matches = (_INDEX.match(statement) for statement in SCHEMA_STATEMENTS)
-    return [(match[1], tuple(part.strip() for part in match[3].split(","))) for match in matches if match]
+        Raises:
+            ProblemError: The whole check must end.
+        """
+        if problem.kind in _ENDS:
+            raise ProblemError(problem)
+        what = f"The {name} could not be looked at: {problem.what}."
+        self._found.append(Finding(f"{name.replace(' ', '-')}-unread", Severity.FAULT, what, problem.advice))
 
-
-def _leases(connection: ReadConnection, now: datetime) -> Iterable[Finding]:
-    expired, without, iso = [], [], []
-    ids, cut = _running_ids(connection)
-    for at in range(0, len(ids), _ROWS_AT_ONCE):
-        params, marks = padded(ids[at : at + _ROWS_AT_ONCE])
-        sql = f"SELECT id, lease_until_utc FROM task_queue WHERE id IN ({marks}) ORDER BY id"
-        for task_id, cell in connection.rows(sql, params, doing="look at the leases"):
-            assert isinstance(task_id, int)
-            until = parse_utc(cell)
-            if until is None:
-                without.append(task_id)
-            elif until + EXPIRED_GRACE < now:
-                expired.append(task_id)
-            if isinstance(cell, str) and "T" in cell[:11].upper():
-                iso.append(task_id)
-    release = "A worker that looks for work gives them back; start one, or see why none claims."
-    if expired:
-        yield _of_tasks("lease-expired", Severity.WARNING, expired, cut, "running with a lease that is over", release)
-    if without:
-        what = "running without a readable lease: no worker claims them again"
-        yield _of_tasks("lease-unreadable", Severity.WARNING, without, cut, what, "Release them in the window.")
-    if iso:
-        what = "running with a lease in the ISO form, which programs that compare text take for a later time"
-        yield _of_tasks("lease-iso", Severity.NOTE, iso, cut, what, "")
-
-
-def _running_ids(connection: ReadConnection) -> tuple[list[int], bool]:
-    ids: list[int] = []
-    cut = False
-    for status in RUNNING:
-        sql = "SELECT id FROM task_queue WHERE status = ? LIMIT ?"
-        rows = connection.rows(sql, (status, RUNNING_LOOKED_AT + 1), doing="look at the running tasks")
-        cut = cut or len(rows) > RUNNING_LOOKED_AT
-        ids += [row[0] for row in rows[:RUNNING_LOOKED_AT] if isinstance(row[0], int)]
-    return sorted(set(ids)), cut
-
-
-def _of_tasks(
-    code: str, severity: Severity, ids: list[int], cut: bool, what: str, advice: str
-) -> Finding:  # fmt: skip
-    tasks = "1 task is" if len(ids) == 1 else f"{len(ids):,} tasks are"
-    sentence = f"{'At least ' if cut else ''}{tasks} {what}."
-    return Finding(code, severity, sentence, advice, len(ids), cut, tuple(ids[:SAMPLE_IDS]))
-
-
-def _silent_workers(found: Workers) -> Iterable[Finding]:
-    holding = [worker for worker in found.workers if worker.silent and worker.held]
-    if holding:
-        told = ", ".join(f"{worker.worker_id} ({worker.held:,} tasks)" for worker in holding[:SAMPLE_IDS])
-        yield Finding(
-            "worker-silent", Severity.WARNING, f"Silent workers hold running tasks: {told}.",
-            "See whether they are alive; else their tasks are given back when the leases end.",
-            len(holding), not found.complete,
-        )  # fmt: skip
-    idle = sum(worker.silent and not worker.held for worker in found.workers)
-    if idle:
-        what = f"{idle:,} silent worker{'s' if idle > 1 else ''} hold{'' if idle > 1 else 's'} nothing."
-        yield Finding("worker-gone", Severity.NOTE, what, "", idle, not found.complete)
-
-
-def _times(connection: ReadConnection) -> Iterable[Finding]:
-    cut = len(connection.rows(f"SELECT 1 FROM ({_WAITING}) LIMIT 1 OFFSET {WAITING_LOOKED_AT - 1}")) > 0
-    for code, condition, what, advice in (
-        (
-            "time-iso", _ISO,
-            "waiting with a due time in the ISO form: programs that compare text claim them up to a day late",
-            "This program and its workers read them right; others need the form with a space.",
-        ),
-        (
-            "time-unreadable", f"NOT coalesce({_READABLE}, 0)",
-            "waiting with a due time that cannot be read: no worker will claim them",
-            "Correct the time, or cancel them.",
-        ),
-    ):  # fmt: skip
-        rows = connection.rows(f"SELECT count(*) FROM ({_WAITING}) WHERE {condition}", doing="look at the due times")
-        count = rows[0][0]
-        if not isinstance(count, int) or not count:
-            continue
-        sample = connection.rows(f"SELECT id FROM ({_WAITING}) WHERE {condition} LIMIT {SAMPLE_IDS}")
-        ids = tuple(row[0] for row in sample if isinstance(row[0], int))
-        severity = Severity.WARNING
-        tasks = "1 task is" if count == 1 else f"{count:,} tasks are"
-        yield Finding(code, severity, f"{'At least ' if cut else ''}{tasks} {what}.", advice, count, cut, ids)
+    def _untold(self) -> Iterator[Finding]:
+        """Yield what was not looked at, since the budget was spent or the check was left."""
+        parts = [
+            f"the newest {walk.tally.looked_at:,} {name} (down to number {walk.tally.lowest:,})"
+            for (walk, _told), name in zip(self._walks, ("tasks", "log lines"), strict=False)
+            if not walk.tally.whole and walk.tally.lowest is not None
+        ]
+        if parts:
+            yield finding("part-checked", f"Only {' and '.join(parts)} were looked at.")
