@@ -247,7 +247,7 @@ class OverviewReader:
             now,
             workers=None if workers is None else tuple(_worker(row, judged) for row in workers),
             awaited=_awaited(workers or (), hearing, now),
-            completed=None if rates is None else _an_hour(rates),
+            completed=None if rates is None else completed_of_an_hour(rates),
             failed=None if failures is None else failures.failed,
             failed_at_least=failures is not None and failures.at_least,
             causes=None if failures is None else failures.causes,
@@ -273,7 +273,7 @@ def _worker(row: WorkerRow, now: datetime) -> WorkerFact:
     return WorkerFact(row.worker_id, silent_s, row.held, row.held_at_least)
 
 
-def _an_hour(rates: Throughput) -> int:
+def completed_of_an_hour(rates: Throughput) -> int:
     """Return what completed within the hour, reckoned from a shorter time where the sample did not reach so far."""
     if rates.at_least and rates.covered_s < WINDOW.total_seconds():
         return int(rates.completed_per_hour)

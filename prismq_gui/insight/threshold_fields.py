@@ -45,17 +45,26 @@ _SHOWN_SIZES = ((1024**4, "TiB"), (1024**3, "GiB"), (1024**2, "MiB"), (1024, "Ki
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One threshold: its name in :class:`Thresholds`, how it is called, and what it means."""
+    """One threshold: its name in :class:`Thresholds`, how it is called, and what it means.
+
+    ``limits`` are its own where it is none of those.
+    """
 
     name: str
     title: str
     unit: Unit
     meaning: str
+    limits: tuple[float, float] | None = None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value allowed."""
+        return self.limits or LIMITS[self.name]
 
     @property
     def range_text(self) -> str:
         """The limits in words."""
-        low, high = LIMITS[self.name]
+        low, high = self.range
         if self.unit in (Unit.COUNT, Unit.SIZE):  # the highest means nothing to anybody
             return f"{text_of(self, low)} or more"
         return f"from {text_of(self, low)} to {text_of(self, high)}"
@@ -128,7 +137,7 @@ def value_of(field: Field, text: str) -> float:
     if field.unit is Unit.SHARE and not match[2]:  # 0.1 and 10 are both written for a tenth
         factor = 0.01 if number > 1 else 1.0
     value = round(number * factor, 9)
-    low, high = LIMITS[field.name]
+    low, high = field.range
     if not low <= value <= high:
         too_large = value > high and field.unit in (Unit.COUNT, Unit.SIZE)
         raise ValueError("It is too large." if too_large else f"It must be {field.range_text}.")
