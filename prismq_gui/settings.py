@@ -19,6 +19,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Final
 from urllib.parse import urlsplit
 
+from prismq_gui.backup_folders import BackupFolder, merged_folders
 from prismq_gui.file_marks import COLOURS, Environment, FileMark, merged_marks
 from prismq_gui.file_thresholds import MAX_FILES, FileThresholds, merged_own, own
 from prismq_gui.insight.thresholds import Thresholds
@@ -118,6 +119,7 @@ class Settings:
     views: tuple[SavedView, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     file_thresholds: tuple[FileThresholds, ...] = ()
+    backup_folders: tuple[BackupFolder, ...] = ()
     file_marks: tuple[FileMark, ...] = ()
     own_keys: tuple[OwnKeys, ...] = ()
 
@@ -196,6 +198,8 @@ def merged(kept: Settings, before: Settings, now: Settings) -> Settings:
         changed["layouts"] = (*theirs, *(entry for entry in now.layouts if entry.page in ours))
     if "file_thresholds" in changed:  # of other files another window may have set some
         changed["file_thresholds"] = merged_own(kept.file_thresholds, before.file_thresholds, now.file_thresholds)
+    if "backup_folders" in changed:
+        changed["backup_folders"] = merged_folders(kept.backup_folders, before.backup_folders, now.backup_folders)
     if "file_marks" in changed:
         changed["file_marks"] = merged_marks(kept.file_marks, before.file_marks, now.file_marks)
     if "own_keys" in changed:
@@ -260,6 +264,7 @@ _settings = record(
         "splitters": list_of(record(SplitterSizes, {"name": text, "sizes": list_of(length)})),
         "thresholds": _thresholds,
         "file_thresholds": list_of(record(FileThresholds, {"file": text, "thresholds": _thresholds}), MAX_FILES),
+        "backup_folders": list_of(record(BackupFolder, {"file": text, "folder": text}), MAX_FILES),
         "file_marks": list_of(
             record(FileMark, {"file": text, "environment": _environment, "colour": one_of(COLOURS)}), MAX_FILES
         ),

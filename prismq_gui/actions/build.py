@@ -170,9 +170,11 @@ class ActionSet(QObject):
                     menu.addSeparator()
                 menu.addAction(self._actions[record.id])
 
-    def button(self, id: str, parent: QWidget, *, text: bool = True) -> QToolButton:
-        """Return a button that does an action, with its name beside the icon or the icon alone."""
-        self._dress(Place.TOP_BAR)
+    def button(
+        self, id: str, parent: QWidget, *, text: bool = True, place: Place = Place.TOP_BAR
+    ) -> QToolButton:  # fmt: skip
+        """Return a button that does an action of a place, with its name beside the icon or the icon alone."""
+        self._dress(place)
         button = QToolButton(parent)
         button.setDefaultAction(self._actions[id])
         style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if text else Qt.ToolButtonStyle.ToolButtonIconOnly

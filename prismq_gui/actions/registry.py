@@ -25,6 +25,7 @@ from prismq_gui.actions.context import (
     needs_view_page,
     needs_views,
 )
+from prismq_gui.actions.database_rules import may_read, may_restore
 
 
 class Place(Enum):
@@ -37,12 +38,14 @@ class Place(Enum):
     VIEW = "&View"
     VIEWS = "&View/Saved &views"
     THEME = "&View/The&me"
+    DATABASE = "Data&base"
     HELP = "&Help"
     TOP_BAR = "top bar"
     CONTEXT = "context menu of the tasks"
 
 
-MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.VIEW, Place.VIEWS, Place.THEME, Place.HELP)
+MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.VIEW, Place.VIEWS, Place.THEME, Place.DATABASE,
+         Place.HELP)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,6 @@ _FILE = (
            enabled=needs_chosen_file, starts_section=True),
     Action("compare", "Co&mpare with…", "Find what differs between this file and another one, such as its backup",
            (Place.FILE,), "git-compare", ("Ctrl+Shift+D",), enabled=needs_chosen_file, starts_section=True),
-    Action("vacuum", "&Vacuum…", "Give the file's free space back to the disk, after a preview", (Place.FILE,),
-           "shrink", ("Ctrl+Shift+V",), enabled=may_write, dangerous=True, starts_section=True),
     Action("quit", "&Quit", "Close the window", (Place.FILE,), "log-out", ("Ctrl+Q",), starts_section=True),
 )  # fmt: skip
 
@@ -141,6 +142,8 @@ _VIEW = (
            "triangle-alert", ("Ctrl+4",), group="page", checkable=True, enabled=needs_file),
     Action("show_search", "&Search everything", "Search all tasks and all log lines", (Place.VIEW,), "search",
            ("Ctrl+Shift+F",), group="page", checkable=True, enabled=needs_file),
+    Action("show_database", "&Database", "Show the file as a file: its size, its WAL, its care and its backups",
+           (Place.VIEW,), "database", ("Ctrl+5",), group="page", checkable=True, enabled=needs_file),
     Action("refresh", "&Refresh", "Read everything anew now", (Place.VIEW, Place.TOP_BAR), "refresh-cw", ("F5",),
            enabled=needs_chosen_file, starts_section=True, short="Refresh"),
     Action("set_paused", "&Pause", "Stop to look at the file until you go on", (Place.VIEW,), "pause", ("Ctrl+P",),
@@ -161,12 +164,37 @@ _VIEW = (
     Action("theme_dark", "&Dark", "Always dark", (Place.THEME,), "moon", group="theme", checkable=True),
 )  # fmt: skip
 
+_DATABASE = (
+    Action("back_up", "&Back up…", "Copy the queue to one file while it is used, and verify the copy",
+           (Place.DATABASE,), "download", ("Ctrl+B",), enabled=may_read, short="Back up…"),
+    Action("restore", "&Restore…", "Give the queue the content of a backup; the present one is kept beside it",
+           (Place.DATABASE,), "rotate-ccw", enabled=may_restore, dangerous=True, short="Restore another file…"),
+    Action("checkpoint", "&Checkpoint…", "Move the WAL into the file and cut it, as far as readers let it",
+           (Place.DATABASE,), "arrow-left-right", enabled=may_write, starts_section=True, short="Checkpoint…"),
+    Action("vacuum", "&Vacuum…", "Give the file's free space back to the disk, after a preview", (Place.DATABASE,),
+           "shrink", ("Ctrl+Shift+V",), enabled=may_write, dangerous=True, short="Vacuum…"),
+    Action("optimize", "&Optimize…", "Renew those of SQLite's figures on the indexes that have grown stale",
+           (Place.DATABASE,), "refresh-cw", enabled=may_write, short="Optimize…"),
+    Action("analyze", "&Analyze…", "Renew all of SQLite's figures on the indexes", (Place.DATABASE,), "list-checks",
+           enabled=may_write, short="Analyze…"),
+    Action("check_integrity", "Check &integrity…", "Look for damage in all of the file; nothing is changed",
+           (Place.DATABASE,), "circle-check", ("Ctrl+I",), enabled=may_read, starts_section=True,
+           short="Check integrity…"),
+    Action("check_log_lines", "Check &log lines…", "Look for log lines whose task is gone; nothing is changed",
+           (Place.DATABASE,), "scroll-text", enabled=may_read, short="Check log lines…"),
+    Action("delete_finished", "&Delete finished tasks…", "Delete tasks that ended long ago, with their log lines",
+           (Place.DATABASE,), "eraser", enabled=may_write, dangerous=True, starts_section=True,
+           short="Delete finished tasks…"),
+    Action("release_leases", "&Give back leases…", "Queue tasks again whose lease is over, as workers do by themselves",
+           (Place.DATABASE,), "play", enabled=may_write, short="Give back leases…"),
+)  # fmt: skip
+
 _HELP = (
     Action("shortcuts", "&Keyboard shortcuts…", "Show all keys, and choose others", (Place.HELP,), "keyboard", ("F1",)),
     Action("about", "&About PrismQ", "Versions and licences", (Place.HELP,), "info"),
 )
 
-ACTIONS: tuple[Action, ...] = (*_FILE, *_EDIT, *_TASKS, *_VIEW, *_HELP)
+ACTIONS: tuple[Action, ...] = (*_FILE, *_EDIT, *_TASKS, *_VIEW, *_DATABASE, *_HELP)
 
 
 def action(id: str) -> Action:

@@ -17,7 +17,8 @@ from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.insight.wal_readers import process_name, reading_throughout
 from prismq_gui.operations.database_plans import Stop, others, plan_care
 from prismq_gui.operations.database_records import CareKind, CarePlan, CareReport, CareWish, Lines
-from prismq_gui.queue.backup import back_up
+from prismq_gui.queue.backup import BackupReport, back_up
+from prismq_gui.queue.backup_files import backup_folder
 from prismq_gui.queue.checking import Check, CheckReport, run_check
 from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.disk_room import bytes_text
@@ -157,10 +158,17 @@ def _checked(wish: CareWish, found: CheckReport) -> CareReport:
 
 
 def _backup(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
-    done = back_up(wish.path, wish.target, progress=tell, cancel=stop)
+    done = _backed_up(wish, tell, stop)
     facts = (("Size", bytes_text(done.bytes)), ("Tasks", f"{done.tasks or 0:,}"))
     sentence = f"The backup {done.path.name} was made and verified."
-    return CareReport(wish, sentence, (("File", str(done.path)), *facts), made=done.path, verified=True)
+    return CareReport(wish, sentence, (("File", done.path.name), *facts), made=done.path, verified=True)
+
+
+def _backed_up(wish: CareWish, tell: Tell, stop: Stop) -> BackupReport:
+    """Make the backup; the folder is made where it is the one that backups of the file lie in."""
+    if wish.target is not None and wish.target.parent == (wish.folder or backup_folder(wish.path)):
+        wish.target.parent.mkdir(parents=True, exist_ok=True)
+    return back_up(wish.path, wish.target, progress=tell, cancel=stop)
 
 
 def _verify(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
@@ -181,7 +189,7 @@ def _restore(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
     done = restore_backup(wish.path, wish.source, progress=tell, cancel=stop)
     facts = [("Tasks", f"{done.tasks:,}"), ("Workers of that time", f"{done.workers:,}")]
     if done.old is not None:
-        facts.append(("The content before is kept in", str(done.old)))
+        facts.append(("Kept beside it, the content before", done.old.name))
     undone: tuple[str, ...] = ()
     if done.running:
         undone = (
@@ -198,10 +206,10 @@ def _restore(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
 def _retention(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
     facts: list[tuple[str, str]] = []
     made = None
-    if wish.target is not None:
-        backup = back_up(wish.path, wish.target, progress=tell, cancel=stop)
+    if wish.backup_first:
+        backup = _backed_up(wish, tell, stop)
         made = backup.path
-        facts.append(("Backup made before", str(backup.path)))
+        facts.append(("Backup made before", backup.path.name))
     age = timedelta(days=wish.older_than_days)
     try:
         with closing(QueueDatabase(wish.path)) as db:

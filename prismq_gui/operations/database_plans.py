@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from prismq_gui.insight.reader import QueueReader
 from prismq_gui.operations.database_records import CareKind, CarePlan, CareWish
 from prismq_gui.operations.refusals import FOREIGN_TRIGGERS, access_refusal, read_only_refusal, triggers_refusal
 from prismq_gui.queue.backup import refuse_target
+from prismq_gui.queue.backup_files import backup_folder, new_name
 from prismq_gui.queue.checking import MOST_FINDINGS
 from prismq_gui.queue.disk_room import bytes_text, free_bytes
 from prismq_gui.queue.holders import holders
@@ -161,12 +163,11 @@ def _plan_foreign_keys(wish: CareWish, facts: FileFacts) -> CarePlan:
 
 
 def _plan_backup(wish: CareWish, facts: FileFacts) -> CarePlan:
-    assert wish.target is not None
-    refuse_target(wish.path, wish.target)
-    size, free = _whole(facts), free_near(wish.target)
+    wish, target = _with_target(wish)
+    size, free = _whole(facts), free_near(target)
     if free is not None and free < size * _BACKUP_MARGIN:
         what = f"Too little room for the backup: it needs {bytes_text(size)}, free are {bytes_text(free)}"
-        place, advice = str(wish.target.parent), "Choose another place."
+        place, advice = str(target.parent), "Choose another place."
         return _refused(wish, Problem(ProblemKind.DISK_FULL, what, place, "Nothing was copied.", advice))
     return CarePlan(
         wish,
@@ -178,6 +179,17 @@ def _plan_backup(wish: CareWish, facts: FileFacts) -> CarePlan:
             ("Estimate", seconds_text(size, 1 / (1 / _COPYING + 1 / _CHECKING))),
         ),
     )
+
+
+def _with_target(wish: CareWish) -> tuple[CareWish, Path]:
+    """Return the wish with a name for its backup, and the name.
+
+    Raises:
+        QueueDatabaseError: The name is refused.
+    """
+    target = wish.target or new_name(wish.path, wish.folder or backup_folder(wish.path))
+    refuse_target(wish.path, target)
+    return replace(wish, target=target), target
 
 
 def free_near(target: Path) -> int | None:
@@ -296,13 +308,12 @@ def _plan_retention(wish: CareWish, tell: Tell, stop: Stop) -> CarePlan:
     if not found.total:
         sentence = f"No such task ended more than {wish.older_than_days:,} days ago."
         return CarePlan(wish, sentence, (), tuple(facts), nothing=True)
-    free, size = "", _size(wish.path)
-    if wish.target is not None:
-        refuse_target(wish.path, wish.target)
-        free = f" A backup of {bytes_text(size)} is made first; without it nothing is deleted."
-    warnings = [f"It can't be taken back but from a backup.{free}"]
-    if wish.target is None:
-        warnings.append("No backup is made before.")
+    if wish.backup_first:
+        wish, _ = _with_target(wish)
+        before = f"A backup of {bytes_text(_size(wish.path))} is made first; without it nothing is deleted."
+    else:
+        before = "No backup is made before."
+    warnings = [f"It can't be taken back but from a backup. {before}"]
     warnings.append("At most 500 rows at a time; workers go first in between. The file keeps its size until a vacuum.")
     sentence = f"{found.total:,} finished tasks are deleted, with {found.logs:,} log lines."
     return CarePlan(wish, sentence, tuple(warnings), tuple(facts))

@@ -45,7 +45,9 @@ class CareWish:
     Attributes:
         read_only: The window must not write the file.
         source: The backup to verify or to restore.
-        target: The backup to make; before a retention: the one to make first, None for none.
+        target: The backup to make; None: a name with the time in ``folder``, which the plan chooses.
+        folder: Where backups of the file lie.
+        backup_first: Of a retention: make a backup before.
         older_than_days: Of a retention: tasks that ended longer ago.
         statuses: Of a retention: which finished tasks.
     """
@@ -55,6 +57,8 @@ class CareWish:
     read_only: bool = False
     source: Path | None = None
     target: Path | None = None
+    folder: Path | None = None
+    backup_first: bool = True
     older_than_days: int = 30
     statuses: tuple[str, ...] = field(default=(TERMINAL[0],))
 

@@ -39,6 +39,7 @@ from prismq_gui.polling.threads import WorkerThread
 
 if TYPE_CHECKING:
     from prismq_gui.polling.comparing import CompareDesk
+    from prismq_gui.polling.database_desk import DatabaseDesk
     from prismq_gui.polling.failure_desk import FailureDesk
     from prismq_gui.polling.overview_messages import OverviewNews, Span
     from prismq_gui.polling.overview_watch import OverviewWatch
@@ -115,6 +116,7 @@ class Engine(QObject):
         self._search: SearchDesk | None = None
         self._failures: FailureDesk | None = None
         self._comparing: CompareDesk | None = None
+        self._database: DatabaseDesk | None = None
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
@@ -189,6 +191,13 @@ class Engine(QObject):
         self._leave_file()
         self._close_wanted.emit()
 
+    def let_go(self) -> None:
+        """Close the file, what was told of it staying: somebody needs it alone. ``open`` takes it up again."""
+        self._leave_file()
+        if self._comparing is not None:
+            self._comparing.leave()
+        self._close_wanted.emit()
+
     def _leave_file(self) -> None:
         self._path = None
         self._latest.opening += 1  # first, so that what is ended knows it is void
@@ -208,6 +217,8 @@ class Engine(QObject):
         self._pause_wanted.emit(paused)
         if self._failures is not None:
             self._failures.set_paused(paused)
+        if self._database is not None:
+            self._database.paused = paused
 
     def _on_poller_opened(self, opened: Opened) -> None:
         if self._request is None or opened.number != self._latest.opening:
@@ -253,10 +264,10 @@ class Engine(QObject):
 
     # -- desks that are made when they are first asked for: at the window's start nothing is asked of them
 
-    def _file_desks(self) -> Iterator[SearchDesk | LookDesk | FailureDesk]:
+    def _file_desks(self) -> Iterator[SearchDesk | LookDesk | FailureDesk | DatabaseDesk]:
         """Yield those that follow the file that is open, as far as they are made."""
         yield self.looks
-        yield from (desk for desk in (self._search, self._failures) if desk is not None)
+        yield from (desk for desk in (self._search, self._failures, self._database) if desk is not None)
 
     @property
     def search(self) -> SearchDesk:
@@ -289,6 +300,18 @@ class Engine(QObject):
 
             self._comparing = CompareDesk(self)
         return self._comparing
+
+    @property
+    def database(self) -> DatabaseDesk:
+        """Where the file as a whole is looked at and looked after."""
+        if self._database is None:
+            from prismq_gui.polling.database_desk import DatabaseDesk  # noqa: PLC0415
+
+            self._database = DatabaseDesk(self)
+            self._database.paused = self.looks.paused
+            if self._path is not None:
+                self._database.open_file(self._path)
+        return self._database
 
     # -- the overview
 

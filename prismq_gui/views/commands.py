@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
@@ -18,6 +18,7 @@ from prismq_gui.operations.messages import OperationKind, Report, Target
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.about_dialog import AboutDialog
+from prismq_gui.views.database_commands import DatabaseCommands
 from prismq_gui.views.plan_dialog import PlanDialog
 from prismq_gui.views.table_view import BigTableView
 
@@ -31,16 +32,14 @@ if TYPE_CHECKING:
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
 
 
-class Commands(QObject):
+class Commands(DatabaseCommands):
     """One for a window. GUI thread. ``operation_ended`` carries a Report."""
 
     operation_ended = Signal(object)
     theme_chosen = Signal(str)
 
     def __init__(self, window: MainWindow, theme: Theme) -> None:
-        super().__init__(window)
-        self._window = window
-        self._theme = theme
+        super().__init__(window, theme)
         self.plan_dialog: PlanDialog | None = None
         self.next_dialog: NextDialog | None = None
         self.palette_widget: Palette | None = None
@@ -198,7 +197,7 @@ class Commands(QObject):
         return self._operate(OperationKind.RETRY, target)
 
     def _operate(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
-        if self.plan_dialog is not None:
+        if self.plan_dialog is not None or self.care_dialog is not None:
             return None
         dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window)
         self.plan_dialog = dialog

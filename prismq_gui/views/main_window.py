@@ -45,6 +45,7 @@ from prismq_gui.views.threshold_setting import ThresholdSetting
 from prismq_gui.views.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from prismq_gui.views.database_page import DatabasePage
     from prismq_gui.views.failures_page import FailuresPage
     from prismq_gui.views.logs_page import LogsPage
     from prismq_gui.views.overview_page import OverviewPage
@@ -60,6 +61,7 @@ PAGES = (
     RailPage("workers", "Workers", "users", "Ctrl+2"),
     RailPage("logs", "Logs", "scroll-text", "Ctrl+3"),
     RailPage("search", "Search", "search", "Ctrl+Shift+F"),
+    RailPage("database", "Database", "database", "Ctrl+5"),
 )
 TICK_MS = 1_000
 
@@ -140,6 +142,7 @@ class MainWindow(QMainWindow):
         self.banner.open_requested.connect(self.commands.open_file)
         self.commands.operation_ended.connect(self._on_commands_operation_ended)
         self.commands.theme_chosen.connect(self._on_commands_theme_chosen)
+        self.commands.settings_chosen.connect(self._keep)
         self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
         self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
         self.first_rows_shown.connect(self._book.make_rest)
@@ -252,6 +255,11 @@ class MainWindow(QMainWindow):
         """The search over everything."""
         return cast("SearchPage", self._book["search"])
 
+    @property
+    def database_page(self) -> DatabasePage:
+        """The file as a file."""
+        return cast("DatabasePage", self._book["database"])
+
     # -- what is shown
 
     @property
@@ -277,8 +285,8 @@ class MainWindow(QMainWindow):
                 self._focus_page()
 
     def _focus_page(self) -> None:
-        if self.session.is_open and self.page == "overview":
-            self.overview_page.focus_first()
+        if self.session.is_open and self.page in ("overview", "database"):
+            cast("OverviewPage | DatabasePage", self._book[self.page]).focus_first()
         elif self.session.is_open:
             self.current_table().setFocus(Qt.FocusReason.OtherFocusReason)
         else:
@@ -367,9 +375,9 @@ class MainWindow(QMainWindow):
             return
         self.desk.look()
         self.status_line.tick(time.monotonic())
-        for name in ("overview", "tasks", "workers"):
+        for name in ("overview", "tasks", "workers", "database"):
             if (page := self._book.made(name)) is not None:
-                cast("OverviewPage | TasksPage | WorkersPage", page).tick()
+                cast("OverviewPage | TasksPage | WorkersPage | DatabasePage", page).tick()
         self.show_badges()
 
     def _on_tasks_page_rows_shown(self) -> None:
@@ -393,7 +401,7 @@ class MainWindow(QMainWindow):
             filter_is_empty=self.tasks_page.filter().is_empty,
             saved_views=len(self.settings.views),
             filter_is_mistaken=self.tasks_page.filter_bar.search.mistake is not None,
-            operation_runs=self.commands.plan_dialog is not None,
+            operation_runs=self.commands.plan_dialog is not None or self.commands.care_dialog is not None,
             recent_files=len(self.settings.recent_files),
         )
 

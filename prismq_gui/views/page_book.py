@@ -21,6 +21,7 @@ from prismq_gui.views import memory
 from prismq_gui.views.plain_text import tooltip
 
 if TYPE_CHECKING:
+    from prismq_gui.views.database_page import DatabasePage
     from prismq_gui.views.failures_page import FailuresPage
     from prismq_gui.views.file_columns import FileColumns
     from prismq_gui.views.logs_page import LogsPage
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
     from prismq_gui.views.tasks_page import TasksPage
     from prismq_gui.views.workers_page import WorkersPage
 
-    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage
+    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage | DatabasePage
 
-NAMES = ("overview", "tasks", "failures", "workers", "logs", "search")
+NAMES = ("overview", "tasks", "failures", "workers", "logs", "search", "database")
 BETWEEN_MS = 20  # so that what the person does meanwhile comes between two pages
 WAIT_MS = 1_500  # for the first rows of a file
 _NEEDED = (  # by pages when they are made
     "prismq_gui.polling.overview_watch", "prismq_gui.polling.failure_desk", "prismq_gui.polling.search_desk",
-    "prismq_gui.views.reason_links",
+    "prismq_gui.views.reason_links", "prismq_gui.polling.database_desk",
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ class PageBook(QObject):
             "workers": self._make_workers,
             "logs": self._make_logs,
             "search": self._make_search,
+            "database": self._make_database,
         }
         self._warmer = Warmer([*_NEEDED, *(f"prismq_gui.views.{name}_page" for name in NAMES)])
         self._timer = QTimer(self, singleShot=True)
@@ -190,6 +192,28 @@ class PageBook(QObject):
         window.index.start(page)
         return page
 
+    def _make_database(self) -> DatabasePage:
+        from prismq_gui.backup_folders import folder_of  # noqa: PLC0415
+        from prismq_gui.views.database_page import DatabasePage  # noqa: PLC0415
+
+        window, commands = self._window, self._window.commands
+        page = DatabasePage(self._theme, window.engine.database, window.actions_, window)
+        page.table.restore_layout(window.settings.layout("database"))
+        page.backup_wanted.connect(commands.care)
+        page.open_requested.connect(window.new_window_requested)
+        page.compare_requested.connect(lambda path: commands.compare_files(path, window.session.path or path))
+        page.folder_requested.connect(commands.choose_backup_folder)
+        commands.care_ended.connect(page.note_done)
+        commands.folder_kept.connect(page.set_folder)
+        window.session.snapshot_changed.connect(page.take_snapshot)
+
+        def take_folder() -> None:
+            page.set_folder(folder_of(window.settings.backup_folders, window.session.path))
+
+        window.session.opened.connect(take_folder)
+        take_folder()
+        return page
+
     # -- what is remembered of them
 
     def remembered(self, settings: Settings) -> Settings:
@@ -199,6 +223,8 @@ class PageBook(QObject):
             settings = replace(settings, overview_span=cast("OverviewPage", made["overview"]).span.value)
         if "search" in made:
             settings = settings.with_layout("search", made["search"].table.save_layout())
+        if "database" in made:
+            settings = settings.with_layout("database", made["database"].table.save_layout())
         if "failures" in made:
             settings = cast("FailuresPage", made["failures"]).remembered(settings)
         if "tasks" in made:

@@ -64,6 +64,13 @@ class PlanLines(QTreeWidget):
         self._section("Figures", report_figures(report))
         self.expandAll()
 
+    def show_sections(self, sections: Sequence[tuple[str, Sequence[Line]]]) -> None:
+        """Show lines under titles; a section without lines is left out."""
+        self.clear()
+        for title, lines in sections:
+            self._section(title, lines)
+        self.expandAll()
+
     @property
     def is_empty(self) -> bool:
         """Whether there is no line."""

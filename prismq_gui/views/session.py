@@ -90,6 +90,10 @@ class Session(QObject):
         self._engine.close_file()
         self.changed.emit()
 
+    def let_go(self) -> None:
+        """Close the file for a while, what is in view of it staying; ``open`` takes it up again."""
+        self._engine.let_go()
+
     def refresh(self) -> None:
         """Read everything anew; a file that could not be opened is tried again."""
         if self._request is None:
