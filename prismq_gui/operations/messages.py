@@ -6,13 +6,15 @@ They speak of tasks and outcomes, never of tables or SQL.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
 from prismq_gui.insight.filters import TaskFilter
-from prismq_gui.insight.messages import IdSpan, TaskRow
+from prismq_gui.insight.messages import Cell, IdSpan, TaskRow
 from prismq_gui.insight.problems import Problem
+from prismq_gui.queue.timestamps import utc_text
 
 
 class OperationKind(Enum):
@@ -20,7 +22,57 @@ class OperationKind(Enum):
 
     RETRY = "retry"
     CANCEL = "cancel"
+    ASK_TO_CANCEL = "ask-to-cancel"
+    FORCE_CANCEL = "force-cancel"
+    RELEASE = "release"
+    DELETE = "delete"
+    PRIORITY = "priority"
+    RUN_NOW = "run-now"
+    RUN_AT = "run-at"
+    UNDO = "undo"
     VACUUM = "vacuum"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted: a kind of operation, with the values that this kind needs, by name.
+
+    Made by functions that know what a kind needs (:func:`set_priority`…). A kind that needs nothing may be
+    given as the kind alone wherever a wish is expected.
+    """
+
+    kind: OperationKind
+    values: tuple[tuple[str, Cell], ...] = ()
+
+    @classmethod
+    def of(cls, wish: Wish | OperationKind) -> Wish:
+        """Return the wish that a kind alone stands for."""
+        return cls(wish) if isinstance(wish, OperationKind) else wish
+
+    def value(self, name: str) -> Cell:
+        """Return a value by its name, None where it is not given."""
+        return dict(self.values).get(name)
+
+
+def set_priority(priority: int) -> Wish:
+    """Wish for another priority; lower runs first.
+
+    Raises:
+        ValueError: SQLite holds no such number.
+    """
+    if not -(2**63) <= priority < 2**63:
+        raise ValueError(f"a priority must be within 64 bits, but is {priority}")
+    return Wish(OperationKind.PRIORITY, (("priority", priority),))
+
+
+def run_at(moment: datetime) -> Wish:
+    """Wish that waiting tasks be due at a moment; naive is UTC."""
+    return Wish(OperationKind.RUN_AT, (("at", utc_text(moment)),))
+
+
+def delete(*, even_if_running: bool = False) -> Wish:
+    """Wish that tasks be gone, with their log lines; ``even_if_running``: those with a live lease too."""
+    return Wish(OperationKind.DELETE, (("even_if_running", int(even_if_running)),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +90,14 @@ class Matching:
     all_tasks: bool = False
 
 
-Target: TypeAlias = Selected | Matching
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an operation in the journal changed, by the operation's id; for UNDO alone."""
+
+    operation_id: str
+
+
+Target: TypeAlias = Selected | Matching | Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +138,13 @@ class Plan:
     facts: tuple[tuple[str, str], ...] = ()
     refusal: Problem | None = None
     targets: object = field(default=None, compare=False)
+    values: tuple[tuple[str, Cell], ...] = ()
+    """Those of the wish."""
+
+    @property
+    def wish(self) -> Wish:
+        """What was wanted."""
+        return Wish(self.kind, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +171,5 @@ class Report:
     operation_id: str
     problem: Problem | None = None
     facts: tuple[tuple[str, str], ...] = ()
+    can_be_undone: bool = False
+    """Whether the journal holds what undoing it needs."""

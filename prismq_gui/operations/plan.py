@@ -18,17 +18,26 @@ from pathlib import Path
 
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.filters import TaskColumn, TaskOrder
+from prismq_gui.insight.layout import read_layout
 from prismq_gui.insight.messages import Cell, FileFacts, IdSpan
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.walking import padded
-from prismq_gui.operations.messages import Matching, OperationKind, Plan, Selected, Target
-from prismq_gui.operations.refusals import FOREIGN_TRIGGERS, access_refusal, read_only_refusal, triggers_refusal
-from prismq_gui.operations.targets import ATTEMPTS_SQL, GroupTally, SkipTally, Targets
-from prismq_gui.operations.wording import VERBS, plain, plan_sentence
+from prismq_gui.operations.cells import RawText, exact_text
+from prismq_gui.operations.deeds import DEEDS, Task
+from prismq_gui.operations.messages import Matching, OperationKind, Plan, Recorded, Selected, Target, Wish
+from prismq_gui.operations.refusals import (
+    FOREIGN_TRIGGERS,
+    access_refusal,
+    no_log_index_refusal,
+    read_only_refusal,
+    triggers_refusal,
+)
+from prismq_gui.operations.targets import GroupTally, SkipTally, Targets
+from prismq_gui.operations.wording import plain, plan_sentence, verb_of
 from prismq_gui.operations.writer import Identity, ShouldStop
 from prismq_gui.queue.timestamps import now_utc, parse_utc
-from prismq_gui.queue.transitions import TRANSITIONS, Transition, may, refusal
+from prismq_gui.queue.transitions import RUNNING, may, refusal
 
 GONE = "no longer exists"
 SILENT_AFTER = timedelta(minutes=2)
@@ -45,28 +54,36 @@ class _Found:
     groups: GroupTally
     skips: SkipTally
     live_leases: int
+    running: int
 
 
-def plan_tasks(path: Path, kind: OperationKind, target: Target, should_stop: ShouldStop) -> Plan:
+def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop) -> Plan:
     """Return what an operation on tasks will do; a file or wish that is refused is told in ``refusal``.
 
     Raises:
         ProblemError: The file cannot be read, or INTERRUPTED where the person stopped it.
     """
+    kind, deed = wish.kind, DEEDS[wish.kind]
+    if isinstance(target, Recorded):
+        raise TypeError(f"{kind.value} is not done to what another operation changed")
     if isinstance(target, Matching) and target.filter.is_empty and not target.all_tasks:
         return refused_plan(kind, path, _empty_filter(path))
+    absent = [name for name in deed.needs if wish.value(name) is None]
+    if absent:
+        raise ValueError(f"{kind.value} needs {', '.join(absent)}")
     with closing(QueueReader(path, deadline_s=_DEADLINE_S)) as reader:
         facts = reader.open()
         identity = _identity(path)
-        with closing(ReadConnection(path, _DEADLINE_S)) as connection:
+        with closing(ReadConnection(path, _DEADLINE_S, text_factory=exact_text)) as connection:
             connection.open()
             refused = write_refusal(facts, connection.rows(FOREIGN_TRIGGERS))
+            if refused is None and deed.deletes and not read_layout(connection).has_log_index:
+                refused = no_log_index_refusal(path)
             if refused is not None:
                 return refused_plan(kind, path, refused)
-            transition = VERBS[kind].transition
-            ids = _chosen(reader, target, should_stop)
-            found = _look(connection, transition, Targets(TRANSITIONS[transition].sources, identity), ids, should_stop)
-        return _told(reader, facts, kind, target, found)
+            look = _Look(connection, wish, Targets(identity), should_stop)
+            found = look.at(_chosen(reader, target, should_stop))
+        return _told(reader, facts, wish, target, found)
 
 
 def refused_plan(kind: OperationKind, path: Path, problem: Problem) -> Plan:
@@ -104,7 +121,7 @@ def _identity(path: Path) -> Identity:
         raise ProblemError(problem) from None
 
 
-def _chosen(reader: QueueReader, target: Target, should_stop: ShouldStop) -> Iterator[Sequence[int]]:
+def _chosen(reader: QueueReader, target: Selected | Matching, should_stop: ShouldStop) -> Iterator[Sequence[int]]:
     """Yield the chosen ids, each once, ascending, in portions; empty ones while a filter still searches."""
     if isinstance(target, Selected):
         yield from _portions(_ascending(target.ids))
@@ -126,36 +143,66 @@ def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[at : at + READ_AT_ONCE]
 
 
-def _look(
-    connection: ReadConnection,
-    transition: Transition,
-    targets: Targets,
-    portions: Iterable[Sequence[int]],
-    should_stop: ShouldStop,
-) -> _Found:
-    groups, skips = GroupTally(), SkipTally()
-    now = now_utc()
-    today = now.strftime("%Y-%m-%d")
-    live_leases = 0
-    for ids in portions:
-        _check_stop(connection.path, should_stop)
-        rows = _rows(connection, ids)
-        for task_id in ids:
-            row = rows.get(task_id)
-            if row is None:
-                skips.add(GONE, task_id)
-                continue
-            _id, status, attempts, kind, lease = row
-            if not isinstance(status, str) or not may(transition, status):
-                skips.add(refusal(transition, plain(status)), task_id)
-                continue
-            targets.add(task_id, status, attempts)
-            groups.add(status, kind)
-            # Both written forms begin with the date: most leases, long over, need no parsing.
-            if isinstance(lease, str) and lease >= today and (until := parse_utc(lease)) and until > now:
-                live_leases += 1
-    _check_stop(connection.path, should_stop)
-    return _Found(targets, groups, skips, live_leases)
+class _Look:
+    """A walk over the chosen tasks that finds which may be changed; used once, in one thread."""
+
+    def __init__(self, connection: ReadConnection, wish: Wish, targets: Targets, should_stop: ShouldStop) -> None:
+        self._connection = connection
+        self._wish = wish
+        self._deed = DEEDS[wish.kind]
+        self._targets = targets
+        self._should_stop = should_stop
+        self._skips = SkipTally()
+        self._now = now_utc()
+        self._today = self._now.strftime("%Y-%m-%d")
+        names = {"id": None, "status": None, "attempts": None, "type": None, "locked_by": None, "lease_until_utc": None}
+        self._names = tuple(names | dict.fromkeys((*self._deed.columns, *self._deed.reads, *self._deed.told)))
+        self._at = {name: place for place, name in enumerate(self._names)}
+
+    def at(self, portions: Iterable[Sequence[int]]) -> _Found:
+        """Look at all of them."""
+        groups = GroupTally()
+        live_leases = running = 0
+        for ids in portions:
+            _check_stop(self._connection.path, self._should_stop)
+            rows = self._rows(ids)
+            for task_id in ids:
+                task = self._eligible(task_id, rows.get(task_id))
+                if task is None:
+                    continue
+                groups.add(task["status"], task["type"])
+                running += task["status"] in RUNNING
+                # Both written forms begin with the date: most leases, long over, need no parsing.
+                lease = task["lease_until_utc"]
+                live_leases += isinstance(lease, str) and lease >= self._today and task.has_live_lease(self._now)
+        _check_stop(self._connection.path, self._should_stop)
+        return _Found(self._targets, groups, self._skips, live_leases, running)
+
+    def _eligible(self, task_id: int, row: Row | None) -> Task | None:
+        """Take a task among those that will be changed, or note why not."""
+        if row is None:
+            self._skips.add(GONE, task_id)
+            return None
+        task = Task(self._at, row)
+        status = task["status"]
+        if not may(self._deed.transition, status):
+            known = plain(status) if isinstance(status, str | RawText) else status
+            self._skips.add(refusal(self._deed.transition, known), task_id)
+            return None
+        outcome = self._deed.make(self._wish, task, self._now)
+        if isinstance(outcome, str):
+            self._skips.add(outcome, task_id)
+            return None
+        worker = task["locked_by"] if status in RUNNING else None
+        if not self._targets.add(task_id, status, task["attempts"], worker):
+            self._skips.add("is one of too many different kinds; choose fewer at once", task_id)
+            return None
+        return task
+
+    def _rows(self, ids: Sequence[int]) -> dict[Cell, Row]:
+        params, marks = padded(ids)
+        sql = f"SELECT {', '.join(self._names)} FROM task_queue WHERE id IN ({marks})"
+        return {row[0]: row for row in self._connection.rows(sql, params, doing="look at the tasks")}
 
 
 def _check_stop(path: Path, should_stop: ShouldStop) -> None:
@@ -163,13 +210,7 @@ def _check_stop(path: Path, should_stop: ShouldStop) -> None:
         raise ProblemError(stopped_problem(path))
 
 
-def _rows(connection: ReadConnection, ids: Sequence[int]) -> dict[Cell, Row]:
-    params, marks = padded(ids)
-    sql = f"SELECT id, status, {ATTEMPTS_SQL}, type, lease_until_utc FROM task_queue WHERE id IN ({marks})"
-    return {row[0]: row for row in connection.rows(sql, params, doing="look at the tasks")}
-
-
-def _told(reader: QueueReader, facts: FileFacts, kind: OperationKind, target: Target, found: _Found) -> Plan:
+def _told(reader: QueueReader, facts: FileFacts, wish: Wish, target: Target, found: _Found) -> Plan:
     eligible = len(found.targets)
     ids = found.targets.first_ids(_SAMPLE)
     rows = reader.task_rows(ids) if eligible else {}
@@ -177,28 +218,43 @@ def _told(reader: QueueReader, facts: FileFacts, kind: OperationKind, target: Ta
     chosen = "selected" if isinstance(target, Selected) else "matching"
     untold = found.groups.untold()
     return Plan(
-        kind=kind,
+        kind=wish.kind,
         path=facts.path,
         eligible=eligible,
         groups=found.groups.groups(),
         skips=skips,
         sample=tuple(rows[task_id] for task_id in ids if task_id in rows),
-        sentence=plan_sentence(kind, eligible, found.targets.status_counts(), skips, chosen),
-        warnings=tuple(_warnings(reader, facts, kind, found)) if eligible else (),
+        sentence=plan_sentence(verb_of(wish), eligible, found.targets.status_counts(), skips, chosen),
+        warnings=tuple(_warnings(reader, facts, wish.kind, found)) if eligible else (),
         facts=(("Tasks of further types", f"{untold:,}"),) if untold else (),
         targets=found.targets,
+        values=wish.values,
     )
 
 
+_AT_WORK = "if a worker is still at work on such a task, "
+_MAY_RUN_TWICE = {
+    OperationKind.RETRY: f"{_AT_WORK}it will be done twice.",
+    OperationKind.RELEASE: f"{_AT_WORK}it will be done twice, since another one can claim it at once.",
+    OperationKind.CANCEL: f"{_AT_WORK}it goes on to the end.",
+    OperationKind.FORCE_CANCEL: f"{_AT_WORK}that is lost.",
+    OperationKind.DELETE: f"{_AT_WORK}it goes on to the end, and its result is not recorded.",
+}
+"""What a lease that has not run out means for these."""
+
+
 def _warnings(reader: QueueReader, facts: FileFacts, kind: OperationKind, found: _Found) -> Iterator[str]:
-    if kind is OperationKind.RETRY and not _has_live_worker(reader):
+    will_wait = kind in (OperationKind.RETRY, OperationKind.RELEASE, OperationKind.RUN_NOW)
+    if will_wait and not _has_live_worker(reader):
         yield "No worker has given a sign of life in the last 2 minutes: the tasks will wait until one starts."
-    if found.live_leases:
-        subject = "1 of these tasks has" if found.live_leases == 1 else f"{found.live_leases:,} of these tasks have"
+    if kind is OperationKind.FORCE_CANCEL and found.running:
         yield (
-            f"{subject} a lease that has not run out: "
-            "if a worker is still at work on such a task, it will be done twice."
+            "A worker that is still at work on such a task is not stopped: it goes on to the end of its handler, "
+            "and what it has done outside of the queue stays done. Its result is not recorded."
         )
+    if found.live_leases and kind in _MAY_RUN_TWICE:
+        subject = "1 of these tasks has" if found.live_leases == 1 else f"{found.live_leases:,} of these tasks have"
+        yield f"{subject} a lease that has not run out: {_MAY_RUN_TWICE[kind]}"
     if facts.journal_mode.lower() != "wal":
         yield f"The file is not in WAL mode ({facts.journal_mode}): workers and readers wait for each portion."
 

@@ -34,6 +34,17 @@ def triggers_refusal(rows: Sequence[Row], path: Path) -> Problem | None:
     )
 
 
+def no_log_index_refusal(path: Path) -> Problem:
+    """Return the refusal to delete where log lines cannot be found by their task."""
+    return Problem(
+        ProblemKind.REFUSED,
+        "The file has no index of its log lines by task: each deletion would read all of them while the workers wait",
+        str(path),
+        "Nothing was changed.",
+        "Make the index ix_logs_task first (the health check offers it).",
+    )
+
+
 def read_only_refusal(path: Path, reason: str) -> Problem:
     """Return the refusal for a file that must not or cannot be written."""
     return Problem(ProblemKind.READ_ONLY, reason.rstrip("."), str(path), "Nothing was changed.", "")

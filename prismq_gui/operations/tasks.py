@@ -1,266 +1,235 @@
-"""Retry and cancel, applied: short transactions, each row guarded, one log line a changed task.
+"""What an operation on tasks changes, row by row: the source of its batches.
 
-Owns the statements that change tasks. A chunk is done whole or not at all, and repeats in its
-WHERE what the plan saw, so that whatever happened since is told and never overwritten.
+Owns the step from a plan's targets to rows before and after. What the plan saw is looked at again here,
+and once more under the write lock, so that whatever happened since is told and never overwritten.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from prismq_gui.insight.connection import Row
 from prismq_gui.insight.messages import Cell
-from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
-from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.insight.walking import padded
-from prismq_gui.operations.lenient_json import is_malformed_json, is_refused_by_python
-from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report
+from prismq_gui.operations.cells import Cells
+from prismq_gui.operations.changing import quoted, rows_by_key
+from prismq_gui.operations.deeds import DEEDS, Task, Written
+from prismq_gui.operations.images import LOGS, TASKS, Batch, Columns, LogLine, RowChange, Unit
+from prismq_gui.operations.messages import Wish
 from prismq_gui.operations.plan import GONE
-from prismq_gui.operations.targets import ATTEMPTS_SQL, Seen, SkipTally, Targets
-from prismq_gui.operations.wording import VERBS, plain, report_sentence
-from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop, Stopped
+from prismq_gui.operations.running import MAX_CHUNK
+from prismq_gui.operations.targets import Seen, SkipTally, Targets
+from prismq_gui.operations.wording import VERBS, plain
+from prismq_gui.operations.writer import ADD_LOG, CHANGE_TASKS, DELETE_LOG, DELETE_TASK, QueueWriter
 from prismq_gui.queue.timestamps import now_utc, utc_text
-from prismq_gui.queue.transitions import RUNNING, TRANSITIONS, sql_sources
+from prismq_gui.queue.transitions import RUNNING
 
-MAX_CHUNK = 500  # rows a transaction, whatever the pace: longer ones hold workers up
-FIRST_CHUNK = 50  # a slow disk shows itself here, before 500 rows hold the lock for seconds
-HOLD_S = 0.025  # how long a chunk aims to hold the write lock at most
-# A worker that waits for us by SQLite's own busy handler tries again after 1, 3, 8, 18, 33 ms…: a pause
-# of 10 ms, and never shorter than the hold before it, holds at least one of these moments.
-PAUSE_S = 0.010
+BATCH_TASKS = 2_000  # one commit of the journal for so many
+BATCH_BYTES = 4 * 1024 * 1024  # of deleted rows, which are held whole
+MAX_LOG_LINES = 20_000  # of one deleted task: they go in one transaction, in about 0.1 s
+MAX_TRIES = 3  # for a task that moves between two looks and may still be changed (a worker renews its lease)
 
-_SET = {
-    # Payload, error and key stay as they are.
-    OperationKind.RETRY: (
-        "status = ?, updated_at_utc = ?, run_after_utc = ?, attempts = 0, lease_until_utc = NULL, "
-        "reserved_at_utc = NULL, processing_started_utc = NULL, finished_at_utc = NULL, locked_by = NULL"
-    ),
-    OperationKind.CANCEL: "status = ?, updated_at_utc = ?, finished_at_utc = ?",
-}
-_LOG = "INSERT INTO task_logs (task_id, at_utc, level, message, details) VALUES (?, ?, 'INFO', ?, ?)"
-_UNREADABLE_JSON = "has JSON that cannot be read, and the file's schema lets no one change it"
-
-OnProgress = Callable[[Progress], None]
+RESTLESS = "changed each time it was about to be"
+TOO_MANY_LINES = f"has more than {MAX_LOG_LINES:,} log lines"
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """What one transaction did; counted only once it is committed."""
+class TaskSource:
+    """The tasks of a plan on their way to be changed; used once, in one thread.
 
-    changed: int = 0
-    skipped: list[tuple[str, int]] = field(default_factory=list)
+    ``without`` are tasks that the operation changed before it was interrupted.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class _Alike:
-    """Tasks of one chunk that were seen with the same status and attempts; ``ids`` are never empty."""
-
-    status: str
-    attempts: int | None
-    ids: list[int] = field(default_factory=list)
-
-
-class TaskRun:
-    """One application of a plan over tasks; used once, in one thread."""
-
-    def __init__(self, plan: Plan, who: str, operation_id: str) -> None:
-        assert isinstance(plan.targets, Targets)
-        self._plan = plan
-        self._targets = plan.targets
+    def __init__(
+        self, wish: Wish, targets: Targets, who: str, operation_id: str, without: Collection[int] = frozenset()
+    ) -> None:
+        self._wish = wish
+        self._deed = DEEDS[wish.kind]
+        self._verb = VERBS[wish.kind]
+        self._targets = targets
         self._who = who
         self._operation_id = operation_id
-        self._verb = VERBS[plan.kind]
-        self._rule = TRANSITIONS[self._verb.transition]
-        self._skips = SkipTally()
-        self._changed = 0
-        self._size = FIRST_CHUNK
+        self._without = without
+        self._next = 0
+        self._again: list[Seen] = []
+        self._tries: dict[int, int] = {}
+        self._seen: dict[int, Seen] = {}
+        self._lines: dict[tuple[object, ...], tuple[str, str]] = {}
+        self.skips = SkipTally()
 
-    def run(self, on_progress: OnProgress, should_stop: ShouldStop) -> Report:
-        """Apply it all, or as far as a stop or a problem lets it; every error is told in the report."""
-        started = time.perf_counter()
-        stopped, problem = False, None
-        try:
-            with QueueWriter(self._plan.path) as writer:
-                self._check_identity()
-                self._all(writer, on_progress, should_stop)
-        except Stopped:
-            stopped = True
-        except ProblemError as error:
-            problem = self._with_truth(error.problem)
-        except READ_ERRORS as error:
-            problem = self._with_truth(translate(error, self._plan.path, doing="change the tasks"))
-        return self._report(stopped, problem, time.perf_counter() - started)
+    @property
+    def total(self) -> int:
+        """How many tasks are to be changed."""
+        return len(self._targets) - len(self._without)
 
-    def _check_identity(self) -> None:
-        path = self._plan.path
-        try:
-            same = Identity.of(path) == self._targets.identity
-        except OSError:
-            same = False
-        if not same:
-            what = "Another file has been put in this one's place since the preview"
-            problem = Problem(ProblemKind.REFUSED, what, str(path), "Nothing was changed.", "Make the preview anew.")
-            raise ProblemError(problem)
+    @property
+    def rights(self) -> frozenset[tuple[int, str]]:
+        """What the writing connection must be allowed."""
+        return frozenset({DELETE_TASK, DELETE_LOG, ADD_LOG}) if self._deed.deletes else CHANGE_TASKS
 
-    def _all(self, writer: QueueWriter, on_progress: OnProgress, should_stop: ShouldStop) -> None:
-        done, total = 0, len(self._targets)
-        while done < total:
-            if should_stop():
-                raise Stopped
-            seen = self._targets.slice(done, self._size)
-            held_s = self._one(writer, seen, should_stop)
-            done += len(seen)
-            on_progress(Progress(self._plan.kind, done, total, f"{done:,} of {total:,} done"))
-            self._adapt(held_s)
-            if done < total:
-                writer.shorten_wal()
-                time.sleep(max(PAUSE_S, held_s))  # writers that waited get the lock for as long as we had it
-
-    def _adapt(self, held_s: float) -> None:
-        if held_s > HOLD_S:
-            self._size = max(1, int(self._size * max(0.1, HOLD_S / held_s)))
-        elif held_s < HOLD_S / 2:
-            self._size = min(MAX_CHUNK, self._size * 2)
-
-    def _one(self, writer: QueueWriter, seen: Sequence[Seen], should_stop: ShouldStop) -> float:
-        """Change one chunk in one transaction; return for how long it held the write lock, in seconds."""
-        with writer.transaction(should_stop):
-            began = time.perf_counter()
-            chunk = self._change(writer, seen)
-        held_s = time.perf_counter() - began
-        self._changed += chunk.changed
-        for reason, task_id in chunk.skipped:
-            self._skips.add(reason, task_id)
-        return held_s
-
-    def _change(self, writer: QueueWriter, seen: Sequence[Seen]) -> _Chunk:
-        chunk = _Chunk()
-        rows = _rows(writer, [each.task_id for each in seen])
-        groups: dict[tuple[str, int | None], _Alike] = {}
-        for each in seen:
-            reason = _changed_since(each, rows.get(each.task_id))
-            if reason:
-                chunk.skipped.append((reason, each.task_id))
-            else:
-                key = (each.status, each.attempts)
-                groups.setdefault(key, _Alike(*key)).ids.append(each.task_id)
+    def batch(self, writer: QueueWriter) -> Batch | None:
+        """Return the next tasks as they are now and as they are to be."""
+        some = self._some()
+        if some is None:
+            return None
+        self._lines.clear()
         now = now_utc()
-        for alike in groups.values():
-            changed = self._change_alike(writer, alike, now, chunk)
-            writer.change_many(_LOG, self._log_lines(alike, changed, rows, now))
-            chunk.changed += len(changed)
-        return chunk
+        self._seen = {each.task_id: each for each in some}
+        return self._deletions(writer, some, now) if self._deed.deletes else self._updates(writer, some, now)
 
-    def _change_alike(self, writer: QueueWriter, alike: _Alike, now: datetime, chunk: _Chunk) -> list[int]:
-        """Change tasks that were seen alike; return those that were changed, note the others."""
-        try:
-            self._update(writer, alike, now)
-        except READ_ERRORS as error:
-            if not (is_malformed_json(error) or is_refused_by_python(error)):
-                raise
-        else:
-            return alike.ids
-        changed = []
-        for task_id in alike.ids:
-            if self._change_stubborn(writer, replace(alike, ids=[task_id]), now):
-                changed.append(task_id)
+    def _some(self) -> list[Seen] | None:
+        if self._again:
+            some, self._again = self._again[:BATCH_TASKS], self._again[BATCH_TASKS:]
+            return some
+        if self._next >= len(self._targets):
+            return None
+        some = self._targets.slice(self._next, BATCH_TASKS)
+        self._next += len(some)
+        return [each for each in some if each.task_id not in self._without] if self._without else some
+
+    def not_changed(self, units: Sequence[Unit], *, moved: bool) -> None:
+        """Have units looked at anew; one that moves each time is given up."""
+        for unit in units:
+            tries = self._tries[unit.task_id] = self._tries.get(unit.task_id, 0) + moved
+            if tries > MAX_TRIES:
+                self.skips.add(RESTLESS, unit.task_id)
             else:
-                chunk.skipped.append((_UNREADABLE_JSON, task_id))
-        return changed
+                self._again.append(self._seen[unit.task_id])
 
-    def _change_stubborn(self, writer: QueueWriter, alone: _Alike, now: datetime) -> bool:
-        """Change one task of a chunk that holds malformed JSON; return whether SQLite let it be."""
-        try:
-            self._update(writer, alone, now)
-        except READ_ERRORS as error:
-            if not is_malformed_json(error):
-                raise
-        else:
-            return True
-        writer.let_malformed_json_be()
-        try:
-            self._update(writer, alone, now, mark=" /* lenient JSON */")
-        except READ_ERRORS as error:
-            if is_malformed_json(error) or is_refused_by_python(error):
-                return False
-            raise
-        return True
+    # -- rows that stay
 
-    def _update(self, writer: QueueWriter, alike: _Alike, now: datetime, mark: str = "") -> None:
-        """Write the change, guarded by the legal sources and by what the plan saw."""
-        ids, marks = padded(alike.ids)
-        # NOT INDEXED: by key; SQLite would else think of walking all tasks of the status.
-        sql = (
-            f"UPDATE task_queue NOT INDEXED SET {_SET[self._plan.kind]} WHERE id IN ({marks}) "
-            f"AND status = ? AND {ATTEMPTS_SQL} IS ? AND {sql_sources(self._verb.transition)}{mark}"
-        )
-        at = utc_text(now)
-        changed = writer.change(sql, (self._rule.target, at, at, *ids, alike.status, alike.attempts))
-        if changed != len(alike.ids):  # cannot be while the write lock is held; if it is, nothing of it may stay
-            what = f"{changed:,} of {len(alike.ids):,} tasks were found again in one transaction"
-            path = str(self._plan.path)
-            raise ProblemError(Problem(ProblemKind.FAILED, what, path, "", "Check the file's integrity."))
+    def _updates(self, writer: QueueWriter, some: Sequence[Seen], now: datetime) -> Batch:
+        kept = Columns(self._deed.columns, self._deed.fixed)
+        names = tuple(dict.fromkeys((*kept.names, *self._deed.reads, *self._deed.told, "max_attempts")))
+        at = {name: place for place, name in enumerate(names)}
+        rows = rows_by_key(writer.exact_rows, TASKS, names, [each.task_id for each in some])
+        width = len(kept.names)
+        units = []
+        for each in some:
+            row = rows.get(each.task_id)
+            task = Task(at, row or ())
+            written = self._outcome(each, task if row else None, now)
+            if row is None or written is None:
+                continue
+            before = row[:width]
+            after = (*before[: kept.fixed], *written.cells) if written.cells else before
+            change = RowChange(TASKS, each.task_id, before, after)
+            units.append(Unit(each.task_id, (change,), self._line(task, written, now)))
+        return Batch({TASKS: kept}, units)
 
-    def _log_lines(
-        self, alike: _Alike, ids: Sequence[int], rows: dict[int, Row], now: datetime
-    ) -> Iterator[tuple[Cell, ...]]:
-        """Yield a log line a task; each text is made once (made for each task they were half of the hold)."""
-        seen = {"status": alike.status, "attempts": alike.attempts}
-        action = self._plan.kind.value
-        details = json.dumps(
-            {"operation": self._operation_id, "by": self._who, "action": action, "from": seen}, ensure_ascii=False
-        )
-        at = utc_text(now)
-        messages: dict[Cell, str] = {}
-        for task_id in ids:
-            most = rows[task_id][3]
-            if most not in messages:
-                was = f"was {alike.status} after {plain(alike.attempts)} of {plain(most)} attempts"
-                messages[most] = f"{self._verb.logged} by {self._who} ({was})"
-            yield task_id, at, messages[most], details
+    def _outcome(self, seen: Seen, task: Task | None, now: datetime) -> Written | None:
+        """Return what is to become of a task, None where it is left alone; that is noted."""
+        reason = moved_since(seen, task)
+        if task is not None and not reason:
+            outcome = self._deed.make(self._wish, task, now)
+            if isinstance(outcome, Written):
+                return outcome
+            reason = outcome
+        self.skips.add(reason, seen.task_id)
+        return None
 
-    def _with_truth(self, problem: Problem) -> Problem:
-        """Say in a problem what was done before it: chunks are whole, so the count is exact."""
-        if self._changed == 0:
-            return replace(problem, unchanged="Nothing was changed.")
-        total = len(self._targets)
-        return replace(
-            problem,
-            unchanged=f"{self._changed:,} of {total:,} tasks were {self._verb.done} before; the rest was not changed.",
-        )
+    def _line(self, task: Task, written: Written, now: datetime) -> LogLine:
+        """Return a task's log line; each text is made once (made for each task they were half of the hold)."""
+        told = [(name, task[name]) for name in ("status", "attempts", *self._deed.told)]
+        most = task["max_attempts"]
+        key = (written.said, most, *(cell for _name, cell in told), *written.details)
+        if key not in self._lines:
+            was = f"was {plain(told[0][1])} after {plain(told[1][1])} of {plain(most)} attempts"
+            was += "".join(f", {name.removesuffix('_utc')} {plain(cell)}" for name, cell in told[2:])
+            message = f"{written.said or self._verb.logged} by {self._who} ({was})"
+            details = {
+                "operation": self._operation_id,
+                "by": self._who,
+                "action": self._wish.kind.value,
+                "from": {name: cell if isinstance(cell, int) else _plain(cell) for name, cell in told},
+                **dict(written.details),
+            }
+            self._lines[key] = message, json.dumps(details, ensure_ascii=False)
+        message, text = self._lines[key]
+        return LogLine(written.at or utc_text(now), written.level, message, text)
 
-    def _report(self, stopped: bool, problem: Problem | None, elapsed_s: float) -> Report:
-        skips = self._skips.skips()
-        plan = self._plan
-        return Report(
-            kind=plan.kind,
-            path=plan.path,
-            changed=self._changed,
-            skips=skips,
-            stopped=stopped,
-            elapsed_s=elapsed_s,
-            sentence=report_sentence(plan.kind, self._changed, len(self._targets), skips, stopped=stopped),
-            operation_id=self._operation_id,
-            problem=problem,
-        )
+    # -- rows that go
+
+    def _deletions(self, writer: QueueWriter, some: Sequence[Seen], now: datetime) -> Batch:
+        """Return the next tasks with their log lines, as many as are held in a few MB; the others come later."""
+        sizes = _sizes(writer, [each.task_id for each in some])
+        fitting: list[Seen] = []
+        held = 0
+        for place, each in enumerate(some):
+            lines, size = sizes.get(each.task_id, (0, 0))
+            if lines > MAX_LOG_LINES:
+                self.skips.add(TOO_MANY_LINES, each.task_id)
+                continue
+            held += size
+            if fitting and held > BATCH_BYTES:
+                self._again = [*some[place:], *self._again]
+                break
+            fitting.append(each)
+        return self._images(writer, fitting, now)
+
+    def _images(self, writer: QueueWriter, some: Sequence[Seen], now: datetime) -> Batch:
+        columns = {table: Columns(writer.stored_columns(table)) for table in (LOGS, TASKS)}
+        names = columns[TASKS].names
+        at = {name: place for place, name in enumerate(names)}
+        ids = [each.task_id for each in some]
+        rows = rows_by_key(writer.exact_rows, TASKS, names, ids)
+        lines = lines_of(writer, columns[LOGS].names, ids)
+        units = []
+        for each in some:
+            row = rows.get(each.task_id)
+            if self._outcome(each, Task(at, row) if row else None, now) is None or row is None:
+                continue
+            changes = [RowChange(LOGS, key, cells, None) for key, cells in lines.get(each.task_id, ())]
+            units.append(Unit(each.task_id, (*changes, RowChange(TASKS, each.task_id, row, None))))
+        return Batch(columns, units)
 
 
-def _rows(writer: QueueWriter, ids: Sequence[int]) -> dict[int, Row]:
-    params, marks = padded(ids)
-    sql = f"SELECT id, status, {ATTEMPTS_SQL}, max_attempts, locked_by FROM task_queue WHERE id IN ({marks})"
-    return {row[0]: row for row in writer.rows(sql, params) if isinstance(row[0], int)}
+def _plain(cell: Cell) -> str | None:
+    return None if cell is None else plain(cell)
 
 
-def _changed_since(seen: Seen, row: Row | None) -> str:
+def moved_since(seen: Seen, task: Task | None) -> str:
     """Return what happened to a task since the plan saw it, '' where it is as it was."""
-    if row is None:
+    if task is None:
         return GONE
-    _id, status, attempts, _most, worker = row
+    status, worker = task["status"], task["locked_by"]
+    running = status in RUNNING
     if status != seen.status:
-        owner = f" by {plain(worker)}" if status in RUNNING and worker is not None else ""
+        owner = f" by {plain(worker)}" if running and worker is not None else ""
         return f"is now {plain(status)}{owner}"
-    return "" if attempts == seen.attempts else "was tried again meanwhile"
+    attempts = task["attempts"]
+    if (attempts if isinstance(attempts, int) else None) != seen.attempts:
+        return "was tried again meanwhile"
+    return f"is now held by {plain(worker)}" if running and worker != seen.worker else ""
+
+
+def lines_of(writer: QueueWriter, names: Sequence[str], ids: Sequence[int]) -> dict[Cell, list[tuple[Cell, Cells]]]:
+    """Return the log lines of tasks with their ids, by task and in order."""
+    found: dict[Cell, list[tuple[Cell, Cells]]] = {}
+    listed = ", ".join(map(quoted, names))
+    for at in range(0, len(ids), MAX_CHUNK):
+        params, marks = padded(ids[at : at + MAX_CHUNK])
+        sql = f"SELECT task_id, log_id, {listed} FROM task_logs WHERE task_id IN ({marks}) ORDER BY log_id"
+        for row in writer.exact_rows(sql, params):
+            found.setdefault(row[0], []).append((row[1], row[2:]))
+    return found
+
+
+def _sizes(writer: QueueWriter, ids: Sequence[int]) -> dict[Cell, tuple[int, int]]:
+    """Return how many log lines tasks have, and how many bytes they and the tasks take."""
+    found: dict[Cell, tuple[int, int]] = {}
+    task_bytes = _bytes_sql(writer.stored_columns(TASKS))
+    log_bytes = _bytes_sql(writer.stored_columns(LOGS))
+    for at in range(0, len(ids), MAX_CHUNK):
+        params, marks = padded(ids[at : at + MAX_CHUNK])
+        sql = f"SELECT id, {task_bytes} FROM task_queue WHERE id IN ({marks})"
+        found.update((row[0], (0, int(str(row[1])))) for row in writer.rows(sql, params))
+        sql = f"SELECT task_id, count(*), sum({log_bytes}) FROM task_logs WHERE task_id IN ({marks}) GROUP BY task_id"
+        for task_id, lines, size in writer.rows(sql, params):
+            if task_id in found:
+                found[task_id] = int(str(lines)), found[task_id][1] + int(str(size))
+    return found
+
+
+def _bytes_sql(columns: Sequence[str]) -> str:
+    return " + ".join(f"coalesce(length(CAST({quoted(name)} AS BLOB)), 0) + 8" for name in columns)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prismq_gui.insight.messages import Cell
-from prismq_gui.operations.messages import OperationKind, Skip
+from prismq_gui.operations.messages import OperationKind, Skip, Wish
 from prismq_gui.queue.transitions import Transition
 
 MAX_NAME = 60
@@ -20,7 +20,7 @@ MAX_NAME = 60
 class Verb:
     """How one operation on tasks is spoken of."""
 
-    transition: Transition
+    transition: Transition | None
     will: str  # "5 tasks will …"
     done: str  # "5 tasks were …"
     can: str  # "none can …"
@@ -42,7 +42,71 @@ VERBS = {
         "be cancelled",
         "cancelled",
     ),
+    OperationKind.ASK_TO_CANCEL: Verb(
+        Transition.OPERATOR_ASK_TO_CANCEL,
+        "be cancelled by their workers at the next check",
+        "asked to be cancelled",
+        "be asked to be cancelled",
+        "asked to be cancelled",
+    ),
+    OperationKind.FORCE_CANCEL: Verb(
+        Transition.OPERATOR_FORCE_CANCEL,
+        "be taken from their workers and cancelled",
+        "cancelled by force",
+        "be cancelled by force",
+        "cancelled by force",
+    ),
+    OperationKind.RELEASE: Verb(
+        Transition.OPERATOR_RELEASE,
+        "be taken from their workers and wait in the queue again",
+        "given back to the queue",
+        "be given back",
+        "given back",
+    ),
+    OperationKind.DELETE: Verb(
+        Transition.OPERATOR_DELETE,
+        "be deleted, with their log lines",
+        "deleted",
+        "be deleted",
+        "deleted",
+    ),
+    OperationKind.PRIORITY: Verb(
+        Transition.OPERATOR_PRIORITY,
+        "have priority {priority} (lower runs first)",
+        "given priority {priority}",
+        "be given priority {priority}",
+        "given another priority",
+    ),
+    OperationKind.RUN_NOW: Verb(
+        Transition.OPERATOR_SCHEDULE,
+        "be due at once",
+        "made due at once",
+        "be made due",
+        "made due at once",
+    ),
+    OperationKind.RUN_AT: Verb(
+        Transition.OPERATOR_SCHEDULE,
+        "not run before {at} UTC",
+        "put off until {at} UTC",
+        "be put off",
+        "put off",
+    ),
 }
+
+
+_UNDO = Verb(None, "be as they were before", "put back as they were", "be put back", "taken back")
+
+
+def verb_of(wish: Wish) -> Verb:
+    """Return the words for a wish, with its values in them."""
+    if wish.kind is OperationKind.UNDO:
+        return _UNDO
+    verb = VERBS[wish.kind]
+    values = {name: plain(value) for name, value in wish.values}
+    if not values:
+        return verb
+    will, done, can = (text.format(**values) for text in (verb.will, verb.done, verb.can))
+    return Verb(verb.transition, will, done, can, verb.logged)
 
 
 def plain(cell: Cell, limit: int = MAX_NAME) -> str:
@@ -58,7 +122,7 @@ def _shown(character: str) -> str:
     return chr(0x2400 + ord(character)) if ord(character) < 0x20 else "�"
 
 
-def tasks_text(count: int, statuses: Sequence[tuple[str, int]]) -> str:
+def tasks_text(count: int, statuses: Sequence[tuple[Cell, int]]) -> str:
     """Return ``54 failed tasks``, or ``60 tasks (54 failed, 6 dead_letter)`` where they have several statuses."""
     noun = "task" if count == 1 else "tasks"
     if len(statuses) == 1:
@@ -82,10 +146,9 @@ def _numbered(reason: str, count: int) -> str:
 
 
 def plan_sentence(
-    kind: OperationKind, eligible: int, statuses: Sequence[tuple[str, int]], skips: Sequence[Skip], chosen: str
+    verb: Verb, eligible: int, statuses: Sequence[tuple[Cell, int]], skips: Sequence[Skip], chosen: str
 ) -> str:
     """Say what will be; ``chosen`` is ``selected`` or ``matching``."""
-    verb = VERBS[kind]
     skipped = sum(skip.count for skip in skips)
     total = eligible + skipped
     if total == 0:
@@ -99,9 +162,8 @@ def plan_sentence(
     return f"{sentence}."
 
 
-def report_sentence(kind: OperationKind, changed: int, total: int, skips: Sequence[Skip], *, stopped: bool) -> str:
+def report_sentence(verb: Verb, changed: int, total: int, skips: Sequence[Skip], *, stopped: bool) -> str:
     """Say what was done; ``total`` is what the plan wanted to change."""
-    verb = VERBS[kind]
     sentence = f"{changed:,} {'task was' if changed == 1 else 'tasks were'} {verb.done}"
     skipped = sum(skip.count for skip in skips)
     if skipped:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +24,8 @@ from prismq_gui.insight.messages import Cell, FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
+from prismq_gui.operations.cells import exact_text
+from prismq_gui.operations.images import KEYS
 from prismq_gui.operations.lenient_json import LenientJson
 from prismq_gui.operations.refusals import (
     FOREIGN_TRIGGERS,
@@ -44,6 +47,14 @@ WAL_LIMIT_BYTES = 8 * 1024 * 1024  # 2 x the 1,000 pages at which the queue's ow
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.0005, 0.004
 _LOOK_AT_STOP_S = 0.05
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+UPDATE_TASK = (sqlite3.SQLITE_UPDATE, "task_queue")
+ADD_TASK = (sqlite3.SQLITE_INSERT, "task_queue")
+DELETE_TASK = (sqlite3.SQLITE_DELETE, "task_queue")
+ADD_LOG = (sqlite3.SQLITE_INSERT, "task_logs")
+DELETE_LOG = (sqlite3.SQLITE_DELETE, "task_logs")
+CHANGE_TASKS: frozenset[tuple[int, str]] = frozenset({UPDATE_TASK, ADD_LOG})
+"""What most operations may write."""
+
 _FREE_ACTIONS = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
 )
@@ -106,19 +117,21 @@ def is_busy(error: BaseException) -> bool:
 class QueueWriter:
     """One writing connection for one operation; opened, used and closed in one thread.
 
-    ``guarded`` (the default) lets it update tasks and append log lines and nothing else: an
-    authorizer refuses every other write, every write that comes from a trigger, and ATTACH.
-    Without it the connection is for VACUUM, which makes tables of its own aside.
+    ``guarded`` (the default) lets it make the changes in ``rights`` and nothing else (to update tasks and
+    append log lines, unless told): an authorizer refuses every other write, every write that comes from a
+    trigger, and ATTACH. Without it the connection is for VACUUM, which makes tables of its own aside.
     """
 
-    def __init__(self, path: Path, *, guarded: bool = True) -> None:
+    def __init__(self, path: Path, *, guarded: bool = True, rights: frozenset[tuple[int, str]] = CHANGE_TASKS) -> None:
         self.path = path
+        self._rights = rights
         self.autocheckpoint_pages = 0
         self._guarded = guarded
         self._connection: sqlite3.Connection | None = None
         self._checkpoint_above_bytes = WAL_LIMIT_BYTES
         self._line: WriteLock | None = None
         self._lenient = LenientJson()
+        self._columns: dict[str, tuple[str, ...]] = {}
 
     def __enter__(self) -> QueueWriter:
         self.open()
@@ -151,13 +164,18 @@ class QueueWriter:
                 refusal = triggers_refusal(self.rows(FOREIGN_TRIGGERS), self.path)
                 if refusal is not None:
                     raise ProblemError(refusal)  # noqa: TRY301 - closed below in every case
-                connection.set_authorizer(_authorize)
+                self._columns = {table: self._read_columns(table) for table in KEYS}
+                connection.set_authorizer(partial(_authorize, self._rights))
         except ProblemError:
             self.close()
             raise
         except READ_ERRORS as error:
             self.close()
             raise ProblemError(translate(error, self.path, doing="open for writing")) from None
+
+    def _read_columns(self, table: str) -> tuple[str, ...]:
+        rows = self.rows(f"PRAGMA table_xinfo({table})")
+        return tuple(str(row[1]) for row in rows if row[6] == 0)
 
     def _look(self) -> FileFacts:
         reader = QueueReader(self.path)
@@ -207,6 +225,26 @@ class QueueWriter:
                 Problem(ProblemKind.FAILED, "The file is closed", str(self.path), "Nothing was changed.", "Try again.")
             )
         return self._connection
+
+    def exact_rows(self, sql: str, params: Sequence[Cell] = ()) -> list[Row]:
+        """Run a statement and return all its rows, text that is not UTF-8 as it is; sqlite3's errors pass through."""
+        connection = self.connection
+        try:
+            # sqlite3's own decoding takes a fifth of what a function of Python does, and refuses what is not UTF-8.
+            connection.text_factory = str
+            try:
+                return self.rows(sql, params)
+            except sqlite3.OperationalError as error:
+                if "decode" not in str(error).lower():
+                    raise
+            connection.text_factory = exact_text
+            return self.rows(sql, params)
+        finally:
+            connection.text_factory = decode_text
+
+    def stored_columns(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table that are stored, as the file has them when it was opened."""
+        return self._columns[table]
 
     def rows(self, sql: str, params: Sequence[Cell] = ()) -> list[Row]:
         """Run a statement and return all its rows; sqlite3's errors pass through."""
@@ -344,20 +382,26 @@ def _int(cell: Cell) -> int:
     return cell if isinstance(cell, int) else -1
 
 
-def _authorize(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
-    """Allow reading, updating tasks and appending log lines; nothing from a trigger or view, nothing elsewhere."""
-    if source is not None and action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
+def _authorize(
+    rights: frozenset[tuple[int, str]],
+    action: int,
+    first: str | None,
+    second: str | None,
+    database: str | None,
+    source: str | None,
+) -> int:
+    """Allow reading, and the changes in ``rights``; nothing from a trigger or view, nothing elsewhere."""
+    is_change = action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+    if is_change and source is not None:
         return sqlite3.SQLITE_DENY
     if action in _FREE_ACTIONS:
         return sqlite3.SQLITE_OK
-    table = (first or "").lower()
+    name = (first or "").lower()
     allowed = False
-    if action == sqlite3.SQLITE_UPDATE:
-        allowed = database == "main" and table == "task_queue"
-    elif action == sqlite3.SQLITE_INSERT:
-        allowed = database == "main" and table == "task_logs"
+    if is_change:
+        allowed = database == "main" and (action, name) in rights
     elif action == sqlite3.SQLITE_FUNCTION:
         allowed = (second or "").lower() not in _REFUSED_FUNCTIONS
     elif action == sqlite3.SQLITE_PRAGMA:
-        allowed = table in _PRAGMAS_WHILE_GUARDED
+        allowed = name in _PRAGMAS_WHILE_GUARDED
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY

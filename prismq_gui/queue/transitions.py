@@ -50,14 +50,24 @@ class Transition(Enum):
     CANCEL = "cancel"
     OPERATOR_RETRY = "operator retry"
     OPERATOR_CANCEL = "operator cancel"
+    OPERATOR_ASK_TO_CANCEL = "operator asks to cancel"
+    OPERATOR_FORCE_CANCEL = "operator cancel by force"
+    OPERATOR_RELEASE = "operator release"
+    OPERATOR_DELETE = "operator delete"
+    OPERATOR_PRIORITY = "operator priority"
+    OPERATOR_SCHEDULE = "operator schedule"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """From which statuses a transition may start, and where it leads."""
+    """From which statuses a transition may start, and where it leads.
+
+    ``target`` is None where the status stays as it is, or the task goes. ``any_status``: unknown ones too.
+    """
 
     sources: tuple[str, ...]
-    target: str
+    target: str | None
+    any_status: bool = False
 
 
 TRANSITIONS: Mapping[Transition, Rule] = MappingProxyType(
@@ -75,6 +85,15 @@ TRANSITIONS: Mapping[Transition, Rule] = MappingProxyType(
             (Status.FAILED.value, Status.DEAD_LETTER.value, Status.CANCELLED.value), Status.QUEUED.value
         ),
         Transition.OPERATOR_CANCEL: Rule((Status.QUEUED.value,), Status.CANCELLED.value),
+        # The worker is asked and ends the task itself, so the status stays; without a lease there is nobody to ask.
+        Transition.OPERATOR_ASK_TO_CANCEL: Rule(RUNNING, None),
+        Transition.OPERATOR_FORCE_CANCEL: Rule(RUNNING, Status.CANCELLED.value),
+        Transition.OPERATOR_RELEASE: Rule(RUNNING, Status.QUEUED.value),
+        Transition.OPERATOR_DELETE: Rule(tuple(status.value for status in Status), None, any_status=True),
+        Transition.OPERATOR_PRIORITY: Rule(
+            (Status.QUEUED.value, Status.FAILED.value, Status.DEAD_LETTER.value, Status.CANCELLED.value), None
+        ),
+        Transition.OPERATOR_SCHEDULE: Rule((Status.QUEUED.value,), None),
     }
 )
 
@@ -96,7 +115,8 @@ def legal_sources(transition: Transition) -> tuple[str, ...]:
 
 def may(transition: Transition, status: object) -> bool:
     """Whether a task of this status may take this transition."""
-    return status in TRANSITIONS[transition].sources
+    rule = TRANSITIONS[transition]
+    return rule.any_status or status in rule.sources
 
 
 def refusal(transition: Transition, status: object) -> str:
@@ -110,5 +130,7 @@ def refusal(transition: Transition, status: object) -> str:
 
 def sql_sources(transition: Transition) -> str:
     """Return the guard every write of this transition repeats in its WHERE: ``status IN (…)``."""
+    if TRANSITIONS[transition].any_status:
+        return "1"
     names = ", ".join(f"'{source}'" for source in TRANSITIONS[transition].sources)
     return f"status IN ({names})"

@@ -43,6 +43,13 @@ def all_rows(path: Path) -> dict[int, dict[str, object]]:
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
+def exact_rows(path: Path, table: str) -> list[tuple[object, ...]]:
+    """Every stored column of every row with its type, byte for byte, in order of the key."""
+    names = [str(row[1]) for row in run_sql(path, f"PRAGMA table_xinfo({table})") if row[6] == 0]
+    cells = ", ".join(f'typeof("{name}"), CAST("{name}" AS BLOB)' for name in names)
+    return run_sql(path, f"SELECT {cells} FROM {table} ORDER BY rowid")
+
+
 def integrity(path: Path) -> object:
     return run_sql(path, "PRAGMA integrity_check")[0][0]
 

@@ -13,7 +13,7 @@ import pytest
 
 from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.insight.problems import ProblemKind
-from prismq_gui.operations import tasks, writer
+from prismq_gui.operations import running, writer
 from prismq_gui.operations.messages import Matching, Progress
 from prismq_gui.operations.operator import Operator
 from prismq_gui.queue.claiming import Claimer
@@ -395,7 +395,7 @@ def test_a_callback_that_raises_leaves_no_lock_behind(tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         apply(plan_status(path, RETRY, "failed"), on_progress=fail)
     run_sql(path, "DELETE FROM task_queue WHERE status = 'failed'")
-    assert statuses(path) == {"queued": tasks.FIRST_CHUNK}
+    assert statuses(path) == {"queued": running.FIRST_CHUNK}
 
 
 def test_the_wal_is_kept_short_where_sqlite_s_own_checkpoints_are_off(tmp_path: Path, monkeypatch):

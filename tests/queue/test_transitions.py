@@ -31,19 +31,24 @@ def test_python_words_and_sql_agree(transition: Transition, status: str) -> None
             f"SELECT {sql_sources(transition)} FROM (SELECT ? AS status)", (status,)
         ).fetchone()
     assert bool(allowed[0]) == may(transition, status) == (refusal(transition, status) == "")
-    assert may(transition, status) == (status in legal_sources(transition))
+    assert may(transition, status) == (TRANSITIONS[transition].any_status or status in legal_sources(transition))
 
 
 def test_every_transition_stands_in_the_table_and_leads_to_a_known_status() -> None:
     known = {status.value for status in Status}
     assert set(TRANSITIONS) == set(Transition)
-    assert all(rule.target in known and set(rule.sources) <= known for rule in TRANSITIONS.values())
+    assert all(rule.target in known | {None} and set(rule.sources) <= known for rule in TRANSITIONS.values())
 
 
 @pytest.mark.parametrize("status", [*RUNNING, "completed"])
 def test_an_operator_never_retries_what_runs_or_is_done(status: str) -> None:
     assert not may(Transition.OPERATOR_RETRY, status)
     assert refusal(Transition.OPERATOR_RETRY, status).startswith("is ")
+
+
+def test_C16_a_task_of_any_status_may_be_deleted_and_nothing_else_takes_an_unknown_one() -> None:
+    assert {each for each in Transition if may(each, "paused")} == {Transition.OPERATOR_DELETE}
+    assert may(Transition.OPERATOR_DELETE, None)
 
 
 def test_nothing_finished_is_claimed() -> None:
