@@ -16,22 +16,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from PySide6.QtTest import QTest  # noqa: E402
-from PySide6.QtWidgets import QApplication  # noqa: E402
+from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 
 from prismq_gui.app import capture, main_window  # noqa: E402
+from prismq_gui.file_marks import Environment, with_mark  # noqa: E402
 from prismq_gui.insight.filters import TaskFilter  # noqa: E402
 from prismq_gui.insight.payload_columns import payload_column  # noqa: E402
 from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
 from prismq_gui.views.detail_panel import PAYLOAD, WHY  # noqa: E402
 from prismq_gui.views.main_window import MainWindow  # noqa: E402
-from prismq_gui.views.plan_dialog import Step  # noqa: E402
+from prismq_gui.views.plan_dialog import PlanDialog, Step  # noqa: E402
 from prismq_gui.views.search_page import SearchState  # noqa: E402
 
 SAMPLE = ROOT / "tests" / "data" / "prismq-sample.db"
@@ -49,7 +51,7 @@ def wait_until(fulfilled: Callable[[], bool], what: str) -> None:
     QTest.qWait(200)  # what was painted a moment ago asks for rows and paints again
 
 
-def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
+def scenes(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     """Bring the window into each state of the guide."""
     tasks = window.tasks_page
     yield "start", window
@@ -68,15 +70,7 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     wait_until(lambda: tasks.detail.is_showing_task, "the task was not read")
     yield "tasks", window
     yield from chosen(window)
-    window.actions_["retry_matching"].trigger()
-    dialog = window.commands.plan_dialog
-    assert dialog is not None
-    wait_until(lambda: dialog.step is Step.PREVIEW, "no preview")
-    yield "retry", dialog  # type: ignore[misc]
-    dialog.confirm()
-    wait_until(lambda: dialog.step is Step.DONE, "no report")
-    yield "report", dialog  # type: ignore[misc]
-    dialog.reject()
+    yield from acting(window)
     tasks.clear_filter()
     window.show_page("workers")
     lanes = window.workers_page.lanes
@@ -94,6 +88,40 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     window.open_path(SAMPLE_COPY.with_name("missing.db"))
     wait_until(lambda: not window.banner.isHidden(), "no banner")
     yield "not-found", window
+
+
+def previewed(window: MainWindow) -> PlanDialog:
+    """Ask for a retry of all that match, and wait for its preview."""
+    window.actions_["retry_matching"].trigger()
+    dialog = window.commands.plan_dialog
+    assert dialog is not None
+    wait_until(lambda: dialog.step is Step.PREVIEW, "no preview")
+    return dialog
+
+
+def acting(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
+    """Preview a retry, as it is and in production, do it, and change a shortcut."""
+    dialog = previewed(window)
+    yield "retry", dialog
+    dialog.reject()
+    settings = window.settings
+    window.settings = replace(settings, file_marks=with_mark((), SAMPLE_COPY, Environment.PRODUCTION, "red"))
+    dialog = previewed(window)
+    yield "consent", dialog
+    dialog.consent.ask(None)
+    dialog.confirm()
+    window.settings = settings
+    wait_until(lambda: dialog.step is Step.DONE, "no report")
+    yield "report", dialog
+    dialog.reject()
+    window.actions_["shortcuts"].trigger()
+    keys = window.desk.shortcuts_dialog
+    assert keys is not None
+    keys.tree.setCurrentItem(keys.rows["retry"])
+    keys.recorder.setFocus()
+    keys.recorder.setKeySequence("Ctrl+E")
+    yield "shortcuts", keys
+    keys.reject()
 
 
 def explained(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:

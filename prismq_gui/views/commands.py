@@ -99,6 +99,10 @@ class Commands(DatabaseCommands):
         """Forget which files were open."""
         self._window.clear_recent()
 
+    def mark_file(self) -> None:
+        """Ask what the file is for."""
+        self._window.desk.ask_mark()
+
     def close_file(self) -> None:
         """Show the start page."""
         self._window.session.close_file()
@@ -200,6 +204,7 @@ class Commands(DatabaseCommands):
         if self.plan_dialog is not None or self.care_dialog is not None:
             return None
         dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window)
+        dialog.consent_for = self._window.desk.consent_for_plan
         self.plan_dialog = dialog
         dialog.done_with.connect(self._on_dialog_done_with)
         dialog.finished.connect(self._on_dialog_finished)

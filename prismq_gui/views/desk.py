@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QKeySequence
 
 from prismq_gui.actions.keymap import Keymap, keymap
+from prismq_gui.file_marks import Environment, FileMark, mark_of, with_mark
+from prismq_gui.operations.consent import TypedConsent, consent_for, consent_for_plan
+from prismq_gui.operations.messages import Plan, Target
 from prismq_gui.own_keys import OwnKeys
 from prismq_gui.settings import Settings, SettingsStore
 from prismq_gui.theme import Severity, Theme
 
 if TYPE_CHECKING:
     from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.mark_dialog import MarkDialog
     from prismq_gui.views.shortcuts_dialog import ShortcutsDialog
 
 
@@ -37,10 +42,12 @@ class Desk(QObject):
         self._stamp = store.stamp()
         self._own_keys: tuple[OwnKeys, ...] = ()
         self.shortcuts_dialog: ShortcutsDialog | None = None
+        self.mark_dialog: MarkDialog | None = None
 
     def start(self) -> None:
         """Put in force what the settings hold, once all bars are made."""
         self._window.actions_.keys_changed.connect(self.name_keys)
+        self._window.session.changed.connect(self._show_mark)
         self._take()
         self.name_keys()
 
@@ -69,6 +76,7 @@ class Desk(QObject):
 
     def _take(self) -> None:
         """Put in force what the settings hold now."""
+        self._show_mark()
         if self._window.settings.own_keys == self._own_keys:
             return
         self._own_keys = self._window.settings.own_keys
@@ -99,6 +107,57 @@ class Desk(QObject):
 
     def _on_dialog_finished(self, _result: int) -> None:
         self.shortcuts_dialog = None
+
+    # -- marks of files
+
+    @property
+    def mark(self) -> FileMark:
+        """The mark of the file that is wanted."""
+        return mark_of(self._window.settings.file_marks, self._window.session.path)
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the file is marked as production."""
+        return self.mark.environment is Environment.PRODUCTION
+
+    def consent_for_plan(self, plan: Plan, target: Target | None) -> TypedConsent | None:
+        """Return what must be typed before a plan is applied to the file that is open."""
+        self.look()
+        return consent_for_plan(plan, target, in_production=self.is_production)
+
+    def consent_for(self, *, dangerous: bool, count: int | None = None, matching: bool = False) -> TypedConsent | None:
+        """Return what must be typed before something else is done to the file that is open."""
+        self.look()
+        path = self._window.session.path
+        if path is None:
+            return None
+        return consent_for(path, in_production=self.is_production, dangerous=dangerous, count=count, matching=matching)
+
+    def ask_mark(self) -> None:
+        """Ask what the file is for."""
+        path = self._window.session.path
+        if path is None or self.mark_dialog is not None:
+            return
+        from prismq_gui.views.mark_dialog import MarkDialog  # noqa: PLC0415 - only when asked for
+
+        self.look()
+        dialog = MarkDialog(self._theme, path.name or str(path), self.mark, self._window)
+        dialog.chosen.connect(lambda environment, colour: self._mark(path, environment, colour))
+        dialog.finished.connect(self._on_mark_dialog_finished)
+        self.mark_dialog = dialog
+        dialog.open()
+
+    def _mark(self, path: Path, environment: Environment, colour: str) -> None:
+        settings = self._window.settings
+        self._keep(replace(settings, file_marks=with_mark(settings.file_marks, path, environment, colour)))
+
+    def _on_mark_dialog_finished(self, _result: int) -> None:
+        self.mark_dialog = None
+
+    def _show_mark(self) -> None:
+        self._window.top_bar.show_mark(self.mark)
+
+    # -- where keys are named
 
     def name_keys(self) -> None:
         """Tell the keys of the moment wherever a button names one."""

@@ -5,6 +5,7 @@ Owns the steps and that an operation runs at most once. Must not plan nor apply:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
@@ -12,6 +13,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.problems import Problem
+from prismq_gui.operations.consent import TypedConsent
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Selected, Target
 from prismq_gui.polling.engine import Engine
 from prismq_gui.theme import Theme, set_role
@@ -19,6 +21,7 @@ from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, visible
 from prismq_gui.views.plan_lines import PlanLines, report_text
 from prismq_gui.views.tab_order import tab_in_order
+from prismq_gui.views.typed_consent import TypedConsentBox
 
 _TITLES = {
     OperationKind.RETRY: "Retry tasks",
@@ -53,6 +56,7 @@ class PlanDialog(QDialog):
         self.kind = kind
         self._target = target
         self._plan: Plan | None = None
+        self.consent_for: Callable[[Plan, Target | None], TypedConsent | None] = lambda _plan, _target: None
         self.report: Report | None = None
         self.step = Step.PLANNING
         self.setWindowTitle(_TITLES[kind])
@@ -62,6 +66,7 @@ class PlanDialog(QDialog):
         self.sentence = label("", "strong", self, wrap=True)
         self.notes = label("", "", self, wrap=True)
         self.lines = PlanLines(theme, self)
+        self.consent = TypedConsentBox(theme, self)
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(theme.space(1))
@@ -98,9 +103,12 @@ class PlanDialog(QDialog):
         layout.addLayout(head)
         layout.addWidget(self.bar)
         layout.addWidget(self.lines, 1)
+        layout.addWidget(self.consent)
         layout.addStretch(0)  # takes the room while there are no lines: else the words would drift apart
         layout.addLayout(buttons)
-        tab_in_order(self.lines, self.copy_button, self.stop_button, self.back_button, self.confirm_button)
+        tab_in_order(
+            self.lines, self.consent.line, self.copy_button, self.stop_button, self.back_button, self.confirm_button
+        )
         resize_within_screen(self, space(155), space(120))
 
     def _connect(self) -> None:
@@ -108,6 +116,8 @@ class PlanDialog(QDialog):
         self.stop_button.clicked.connect(self._on_stop_button_clicked)
         self.back_button.clicked.connect(self.reject)
         self.confirm_button.clicked.connect(self.confirm)
+        self.consent.changed.connect(lambda: self.confirm_button.setEnabled(self.consent.is_given))
+        self.consent.entered.connect(self.confirm)
         self._engine.planned.connect(self._on_engine_planned)
         self._engine.progressed.connect(self._on_engine_progressed)
         self._engine.reported.connect(self._on_engine_reported)
@@ -124,6 +134,8 @@ class PlanDialog(QDialog):
 
     def _show_step(self, step: Step) -> None:
         self.step = step
+        if step is not Step.PREVIEW:
+            self.consent.ask(None)
         busy = step in (Step.PLANNING, Step.RUNNING)
         self.bar.setVisible(busy)
         self.bar.setRange(0, 0)
@@ -170,16 +182,20 @@ class PlanDialog(QDialog):
         return plan.eligible + sum(skip.count for skip in plan.skips) == len(self._target.ids)
 
     def _ask(self, plan: Plan) -> None:
-        dangerous = self.kind in _DANGEROUS
+        self.consent.ask(self.consent_for(plan, self._target))
+        dangerous = self.kind in _DANGEROUS or self.consent.is_asked
         self.confirm_button.setText(confirm_words(plan))
         set_role(self.confirm_button, "danger" if dangerous else "primary")
         first = self.back_button if dangerous else self.confirm_button
         first.setDefault(True)
-        first.setFocus()
+        if self.consent.is_asked:
+            self.consent.focus_line()
+        else:
+            first.setFocus()
 
     def confirm(self) -> None:
-        """Do it; a second call does nothing."""
-        if self.step is not Step.PREVIEW or self._plan is None:
+        """Do it; a second call does nothing, nor one before what must be typed is."""
+        if self.step is not Step.PREVIEW or self._plan is None or not self.consent.is_given:
             return
         self._show_step(Step.RUNNING)
         self.stop_button.setFocus()

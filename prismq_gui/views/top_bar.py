@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent
+from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
 from prismq_gui.actions.registry import ACTIONS, Place
+from prismq_gui.file_marks import UNMARKED, Environment, FileMark
 from prismq_gui.polling.messages import Link, LinkState
 from prismq_gui.theme import Theme, set_role
+from prismq_gui.theme.marks import mark_colours
 from prismq_gui.views.elided_label import ElidedLabel
+from prismq_gui.views.mark_badge import MarkBadge
 from prismq_gui.views.plain_text import label, tooltip
 from prismq_gui.views.tab_order import tab_in_order
 
@@ -31,6 +34,9 @@ class TopBar(QWidget):
         self._link, self._is_paused = Link(LinkState.CLOSED, 0), False
         set_role(self, "bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.badge = MarkBadge(theme, self)
+        self.badge.clicked.connect(actions["mark_file"].trigger)
+        self._mark = UNMARKED
         self.name_label = ElidedLabel("strong", self)
         self.folder_label = ElidedLabel("muted", self)
         self.read_only_icon = QLabel(self)
@@ -52,20 +58,21 @@ class TopBar(QWidget):
 
     def _lay_out(self, actions: ActionSet) -> None:
         space = self._theme.space
-        words = QVBoxLayout()
+        words = self._words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(self.name_label)
         words.addWidget(self.folder_label)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(space(3), space(1.5), space(3), space(1.5))
         layout.setSpacing(space(1))
+        layout.addWidget(self.badge)
         layout.addLayout(words, 1)
         layout.addWidget(self.read_only_icon)
         layout.addWidget(self.read_only_label)
         layout.addSpacing(space(2))
         layout.addWidget(self.palette_button)
         layout.addSpacing(space(2))
-        stops: list[QWidget] = [self.palette_button]
+        stops: list[QWidget] = [self.badge, self.palette_button]
         for record in ACTIONS:
             if Place.TOP_BAR in record.places:
                 button = actions.button(record.id, self)
@@ -111,6 +118,22 @@ class TopBar(QWidget):
         for widget in (self.read_only_icon, self.read_only_label):
             widget.setVisible(bool(path and refusal))
             widget.setToolTip(tooltip(refusal))
+
+    def show_mark(self, mark: FileMark) -> None:
+        """Show what the file is marked as: its name in a badge, and its colour along the bar."""
+        if mark != self._mark:
+            self._mark = mark
+            self.badge.show_mark(mark)
+            self._words.setContentsMargins(0 if self.badge.isHidden() else self._theme.space(1.5), 0, 0, 0)
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the bar, and the colour of a mark along its foot."""
+        super().paintEvent(event)
+        if self._mark.environment is not Environment.NONE:
+            ground, _text = mark_colours(self._mark.colour, dark=self._theme.is_dark)
+            high = self._theme.space(0.75)
+            QPainter(self).fillRect(0, self.height() - high, self.width(), high, QColor(ground))
 
     def show_link(self, link: Link, *, paused: bool) -> None:
         """Show whether the file is being looked at, or why not."""
