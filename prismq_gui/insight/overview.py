@@ -20,7 +20,7 @@ from prismq_gui.insight.hearing import Hearing
 from prismq_gui.insight.history import History
 from prismq_gui.insight.layout import Layout
 from prismq_gui.insight.messages import Cell, FileFacts, StatusCount, WorkerRow
-from prismq_gui.insight.overview_reading import Failures, Leases
+from prismq_gui.insight.overview_reading import FailedTasks, Failures, Leases
 from prismq_gui.insight.percentiles import Times, times
 from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.insight.verdict import Facts, Verdict, VerdictState, WorkerFact, judge
@@ -115,6 +115,7 @@ class OverviewReader:
         self._rates: Figure[Throughput] = Figure()
         self._times: Figure[Times] = Figure()
         self._failures: Figure[Failures] = Figure()
+        self._failed: Figure[FailedTasks] = Figure()
         self._leases: Figure[Leases] = Figure()
         self._workers: Figure[tuple[WorkerRow, ...]] = Figure()
         self._flows: Figure[tuple[Flow, ...]] = Figure()
@@ -149,13 +150,24 @@ class OverviewReader:
         """Take the workers as the poll has them."""
         self._workers = Figure(tuple(workers), self._clock())
 
-    def steps(self, part: Part) -> Iterator[None]:
+    def steps(self, part: Part, *, is_unchanged: bool = False) -> Iterator[None]:
         """Read one part anew, a few milliseconds a step; the old value stays until the new one is whole.
+
+        Args:
+            part: Which.
+            is_unchanged: Whether nobody wrote since it was read last: then only the window has moved, and what is
+                dear to read is reckoned anew from what was read (0.3 s of each 30 with a million tasks).
 
         Raises:
             ProblemError: A statement failed; the old value stays.
         """
-        return _READERS[part](self)
+        again = _WINDOWED.get(part) if is_unchanged else None
+        return _READERS[part](self) if again is None or not self._may_reckon(part) else again(self)
+
+    def _may_reckon(self, part: Part) -> bool:
+        """Whether what was read holds all that the window may reach: not where the clock was set back since."""
+        read = self._failed if part is Part.FAILURES else self._finished
+        return read.read_at_utc is not None and self._clock() >= read.read_at_utc
 
     def read_all(self) -> Overview:
         """Read every part once, to its end.
@@ -191,7 +203,14 @@ class OverviewReader:
     def _read_failures(self) -> Iterator[None]:
         now = self._clock()
         found = yield from reading.failures(self._connection, self._layout, self._signature, now, WINDOW)
-        self._failures = Figure(found, now) if found is not None else Figure()
+        self._failed = Figure(found, now) if found is not None else Figure()
+        self._failures = Figure(found.within(now, WINDOW), now) if found is not None else Figure()
+
+    def _reckon_failures(self) -> Iterator[None]:
+        if self._failed.value is not None:
+            now = self._clock()
+            self._failures = Figure(self._failed.value.within(now, WINDOW), now)
+        yield
 
     def _read_finished(self) -> Iterator[None]:
         if not {"finished_at_utc", "created_at_utc", "run_after_utc", "attempts"} <= self._layout.tasks:
@@ -201,9 +220,14 @@ class OverviewReader:
             sample = found
             yield
         self._finished = Figure(sample, now)
-        self._rates = Figure(metrics.throughput(sample, WINDOW, now), now)
-        yield
-        self._times = Figure(times(sample, WINDOW, now), now)
+        yield from self._reckon_finished()
+
+    def _reckon_finished(self) -> Iterator[None]:
+        if (sample := self._finished.value) is not None:
+            now = self._clock()
+            self._rates = Figure(metrics.throughput(sample, WINDOW, now), now)
+            yield
+            self._times = Figure(times(sample, WINDOW, now), now)
 
     def _read_flows(self) -> Iterator[None]:
         now_s = self._clock().replace(tzinfo=timezone.utc).timestamp()
@@ -289,4 +313,8 @@ _READERS: dict[Part, Callable[[OverviewReader], Iterator[None]]] = {
     Part.FINISHED: OverviewReader._read_finished,
     Part.FLOWS: OverviewReader._read_flows,
     Part.PAST: OverviewReader._read_past,
+}
+_WINDOWED: dict[Part, Callable[[OverviewReader], Iterator[None]]] = {
+    Part.FAILURES: OverviewReader._reckon_failures,
+    Part.FINISHED: OverviewReader._reckon_finished,
 }

@@ -50,6 +50,21 @@ class Failures:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedTasks:
+    """What failed within the window when it was read: when, whether it is dead, and its cause."""
+
+    tasks: tuple[tuple[datetime, bool, str], ...]
+    cut: bool
+
+    def within(self, now: datetime, window: timedelta) -> Failures:
+        """Return what of it lies within the window now, which must not be before it was read."""
+        found = [(is_dead, cause) for moment, is_dead, cause in self.tasks if now - moment <= window]
+        causes = Counter(cause for _, cause in found)
+        told = tuple(Cause(text, number) for text, number in causes.most_common(MOST_CAUSES))
+        return Failures(len(found), sum(is_dead for is_dead, _ in found), told, window.total_seconds(), self.cut)
+
+
+@dataclass(frozen=True, slots=True)
 class Leases:
     """Running tasks whose lease has been over for more than a minute; ``at_least`` where not all were looked at."""
 
@@ -70,7 +85,7 @@ def count(connection: ReadConnection, layout: Layout, statuses: Sequence[str]) -
 
 def failures(
     connection: ReadConnection, layout: Layout, signature: Callable[[Cell], str], now: datetime, window: timedelta
-) -> Generator[None, None, Failures | None]:
+) -> Generator[None, None, FailedTasks | None]:
     """Read what failed within the window; None where the file lacks what tells."""
     if not {"finished_at_utc", "updated_at_utc", "error_message"} <= layout.tasks or not layout.has_type_status_index:
         return None
@@ -78,8 +93,7 @@ def failures(
     if ids is None:
         return None
     yield
-    failed = dead = 0
-    causes: Counter[str] = Counter()
+    found: list[tuple[datetime, bool, str]] = []
     sql = (
         f"SELECT coalesce(finished_at_utc, updated_at_utc), status, substr(error_message, 1, {_ERROR_CHARACTERS}) "
         "FROM task_queue WHERE id IN ({}) AND status IN ('failed', 'dead_letter')"
@@ -90,12 +104,9 @@ def failures(
             moment = parse_utc(when)
             if moment is None or now - moment > window or _was_cancelled(status, error):
                 continue
-            failed += 1
-            dead += status == "dead_letter"
-            causes[signature(error)] += 1
+            found.append((moment, status == "dead_letter", signature(error)))
         yield
-    told = tuple(Cause(text, number) for text, number in causes.most_common(MOST_CAUSES))
-    return Failures(failed, dead, told, window.total_seconds(), cut)
+    return FailedTasks(tuple(found), cut)
 
 
 def _newest_failed(connection: ReadConnection) -> tuple[list[int] | None, bool]:

@@ -39,6 +39,7 @@ class OverviewParts:
         self._parts = parts
         self._budget = Budget()
         self._read: dict[Part, tuple[int, float]] = {}  # the generation it saw, and when it ended
+        self._whole: set[Part] = set()  # those whose last reading did not fail
         self._under_way: _UnderWay | None = None
 
     def forgive(self) -> None:
@@ -46,6 +47,7 @@ class OverviewParts:
         self._budget.forgive()
         for part in set(self._read) - {Part.PAST}:
             del self._read[part]
+        self._whole.clear()
 
     def rebuild_past(self) -> None:
         """Look again whether the past has holes that can be filled."""
@@ -76,8 +78,10 @@ class OverviewParts:
             began = now
             try:
                 is_done = next(running.steps, self) is self
+                self._whole.add(running.part)
             except ProblemError as error:
                 self._under_way = None
+                self._whole.discard(running.part)
                 if error.problem.kind is not ProblemKind.TOO_SLOW:
                     raise
                 failed, is_done = error.problem, True
@@ -95,7 +99,9 @@ class OverviewParts:
             due = self._budget.due(wanted, now)
             if due:
                 part = Part(due[0])
-                self._under_way = _UnderWay(part, self._overview.steps(part), generation)
+                is_unchanged = part in self._whole and self._read.get(part, (0, 0.0))[0] == generation
+                steps = self._overview.steps(part, is_unchanged=is_unchanged)
+                self._under_way = _UnderWay(part, steps, generation)
         return self._under_way
 
     def _is_wanted(self, part: Part, generation: int, can_rebuild: bool, now: float) -> bool:

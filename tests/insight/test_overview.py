@@ -119,6 +119,30 @@ def test_the_old_value_stays_until_the_new_one_is_whole(queue: Path):
         assert _failed(overview.overview()) == 2
 
 
+@pytest.mark.parametrize("set_to", [NOW + timedelta(minutes=40), NOW - timedelta(hours=3)])
+def test_what_is_reckoned_anew_without_reading_is_what_reading_would_find(queue: Path, set_to: datetime):
+    for minutes, status in ((5, "failed"), (30, "dead_letter"), (50, "completed"), (-20, "failed"), (170, "completed")):
+        moment = str(NOW - timedelta(minutes=minutes))
+        add(queue, status=status, created_at_utc=moment, finished_at_utc=moment, error_message=f"bad {status}")
+    clock = [NOW]
+    with reading(queue) as reader:
+        kept, fresh = (
+            OverviewReader(reader.connection, reader.layout(), signature=signature, clock=lambda: clock[0])
+            for _ in range(2)
+        )
+        kept.read_all()
+        clock[0] = set_to  # forward within the window, or back to before it
+        for part in (Part.FAILURES, Part.FINISHED):
+            for _ in kept.steps(part, is_unchanged=True):
+                pass
+        reckoned, found = kept.overview(), fresh.read_all()
+    for figure, wanted in ((reckoned.failures, found.failures), (reckoned.rates, found.rates)):
+        assert figure == wanted
+        assert figure.age_s(set_to) == 0
+    assert reckoned.times == found.times
+    assert _failed(found) == (2 if set_to > NOW else 3)
+
+
 def _failed(found: Overview) -> int:
     assert found.failures.value is not None
     return found.failures.value.failed
