@@ -38,6 +38,7 @@ from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
 from prismq_gui.polling.threads import WorkerThread
 
 if TYPE_CHECKING:
+    from prismq_gui.polling.alert_desk import AlertDesk
     from prismq_gui.polling.comparing import CompareDesk
     from prismq_gui.polling.database_desk import DatabaseDesk
     from prismq_gui.polling.failure_desk import FailureDesk
@@ -117,6 +118,7 @@ class Engine(QObject):
         self._failures: FailureDesk | None = None
         self._comparing: CompareDesk | None = None
         self._database: DatabaseDesk | None = None
+        self._alerts: AlertDesk | None = None
         self._threads = [
             WorkerThread("poll", self._poller),
             WorkerThread("feed", self._feed),
@@ -264,10 +266,11 @@ class Engine(QObject):
 
     # -- desks that are made when they are first asked for: at the window's start nothing is asked of them
 
-    def _file_desks(self) -> Iterator[SearchDesk | LookDesk | FailureDesk | DatabaseDesk]:
+    def _file_desks(self) -> Iterator[SearchDesk | LookDesk | FailureDesk | DatabaseDesk | AlertDesk]:
         """Yield those that follow the file that is open, as far as they are made."""
         yield self.looks
-        yield from (desk for desk in (self._search, self._failures, self._database) if desk is not None)
+        made = (self._search, self._failures, self._database, self._alerts)
+        yield from (desk for desk in made if desk is not None)
 
     @property
     def search(self) -> SearchDesk:
@@ -312,6 +315,18 @@ class Engine(QObject):
             if self._path is not None:
                 self._database.open_file(self._path)
         return self._database
+
+    @property
+    def alerts(self) -> AlertDesk:
+        """Where alerts are judged and kept."""
+        if self._alerts is None:
+            from prismq_gui.polling.alert_desk import AlertDesk  # noqa: PLC0415
+
+            self._alerts = AlertDesk(self._breath, self._history_folder, self)
+            self.overview.connect(self._alerts.take_overview)
+            if self._path is not None:
+                self._alerts.open_file(self._path)
+        return self._alerts
 
     # -- the overview
 
