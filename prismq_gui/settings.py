@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from prismq_gui.backup_folders import BackupFolder, merged_folders
 from prismq_gui.file_marks import COLOURS, Environment, FileMark, merged_marks
 from prismq_gui.file_thresholds import MAX_FILES, FileThresholds, merged_own, own
+from prismq_gui.insight.alert_settings import AlertSettings
 from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.own_keys import OwnKeys, merged_keys
 from prismq_gui.strict_json import SettingsError, flag, length, list_of, made_by, one_of, record, text
@@ -120,6 +121,7 @@ class Settings:
     thresholds: Thresholds = field(default_factory=Thresholds)
     file_thresholds: tuple[FileThresholds, ...] = ()
     backup_folders: tuple[BackupFolder, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     file_marks: tuple[FileMark, ...] = ()
     own_keys: tuple[OwnKeys, ...] = ()
 
@@ -263,6 +265,7 @@ _settings = record(
         "layouts": list_of(record(NamedLayout, {"page": text, "layout": _layout})),
         "splitters": list_of(record(SplitterSizes, {"name": text, "sizes": list_of(length)})),
         "thresholds": _thresholds,
+        "alerts": made_by(AlertSettings.from_dict),
         "file_thresholds": list_of(record(FileThresholds, {"file": text, "thresholds": _thresholds}), MAX_FILES),
         "backup_folders": list_of(record(BackupFolder, {"file": text, "folder": text}), MAX_FILES),
         "file_marks": list_of(
