@@ -41,6 +41,7 @@ class ActionSet(QObject):
         self._undressed = {record.id: record.icon for record in ACTIONS if record.icon}
         for record in ACTIONS:
             self._actions[record.id] = self._make(record, getattr(handlers, record.handler_name))
+        self._context: ActionContext | None = None
         self.update(ActionContext())
 
     def _make(self, record: Action, handler: Callable[..., object]) -> QAction:
@@ -95,6 +96,9 @@ class ActionSet(QObject):
 
     def update(self, context: ActionContext) -> None:
         """Switch each action on, or off with the reason as its tooltip."""
+        if context == self._context:
+            return  # asked some times a poll
+        self._context = context
         for record in ACTIONS:
             reason = record.enabled(context)
             action = self._actions[record.id]

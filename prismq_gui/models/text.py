@@ -17,9 +17,10 @@ _ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 def visible(text: str) -> str:
     """Return the text with control and reordering characters written out; line breaks and tabs stay."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # which none of the escaped is, and of the others separators alone are not
         return text
-    return "".join(each if each in "\n\t" or _is_plain(each) else _escaped(each) for each in text)
+    hidden = {each for each in set(text) if not (each.isprintable() or each in "\n\t" or _is_plain(each))}
+    return "".join(_escaped(each) if each in hidden else each for each in text) if hidden else text
 
 
 def _is_plain(character: str) -> bool:
@@ -38,7 +39,7 @@ def _escaped(character: str) -> str:
 def one_line(text: str, limit: int = MAX_CELL) -> str:
     """Return the text on one line of at most ``limit`` characters and an ellipsis; line breaks become ⏎."""
     cut = text[: limit + 1]
-    if not (cut.isascii() and cut.isprintable()):
+    if not cut.isprintable():
         cut = visible(cut.replace("\r\n", "\n").replace("\r", "\n")).replace("\n", "⏎").replace("\t", "␉")
     return cut if len(cut) <= limit and len(text) <= limit else f"{cut[:limit]}…"
 

@@ -14,7 +14,8 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen, QStaticText, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from prismq_gui.theme import Status, Theme, status_of
+from prismq_gui.models.status_words import kind_of_words
+from prismq_gui.theme import Status, Theme
 from prismq_gui.views.plain_text import one_line
 
 CACHE_SIZE = 8_192  # elided texts: some screens of 400 cells
@@ -66,7 +67,7 @@ _MONO = {
 _WORKER_STATES = {"busy": Status.RUNNING, "idle": Status.WAITING, "silent": Status.FAILED}
 _LEVELS = {"ERROR": Status.FAILED, "CRITICAL": Status.FAILED, "FATAL": Status.FAILED, "WARNING": Status.OTHER}
 _SHAPES: dict[str, Callable[[str], Status | None]] = {
-    "status": status_of,
+    "status": kind_of_words,
     "state": _WORKER_STATES.get,
     "level": lambda level: _LEVELS.get(level.upper()),
 }
@@ -93,9 +94,10 @@ class RowDelegate(QStyledItemDelegate):
         """Say how each column of the model is painted."""
         self._looks = tuple(looks)
 
-    def set_absent(self, columns: frozenset[int]) -> None:
-        """Say which columns the file lacks: their cells are not empty, but not known."""
-        self._absent = columns
+    def set_absent(self, columns: frozenset[int]) -> bool:
+        """Say which columns the file lacks: their cells are not empty, but not known; return whether that is new."""
+        is_new, self._absent = columns != self._absent, columns
+        return is_new
 
     def look(self, column: int) -> ColumnLook:
         """Return how a column of the model is painted."""

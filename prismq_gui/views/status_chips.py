@@ -12,6 +12,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from prismq_gui.insight.messages import StatusCount
+from prismq_gui.models.status_words import status_words
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
@@ -19,12 +20,12 @@ from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
 UNKNOWN = "…"
 MAX_OTHER = 30  # statuses of other programs that get a chip of their own
 _KNOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Waiting", ("queued",)),
-    ("Running", ("leased", "processing")),
-    ("Completed", ("completed",)),
-    ("Failed", ("failed",)),
-    ("Dead", ("dead_letter",)),
-    ("Cancelled", ("cancelled",)),
+    (status_words("queued"), ("queued",)),
+    (status_words("processing"), ("leased", "processing")),
+    (status_words("completed"), ("completed",)),
+    (status_words("failed"), ("failed",)),
+    (status_words("dead_letter"), ("dead_letter",)),
+    (status_words("cancelled"), ("cancelled",)),
 )
 
 
@@ -57,6 +58,7 @@ class Chip(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setIconSize(QSize(theme.space(3), theme.space(3)))
         set_role(self, "chip")
+        self._told = ""
         self.show_count(None, None)
 
     def show_count(self, count: int | None, age_s: float | None) -> None:
@@ -68,9 +70,12 @@ class Chip(QToolButton):
             self.setText(text)
             self.updateGeometry()
         told = "not counted yet" if age_s is None else f"counted {ago(age_s)}"
-        stored = f"Status {' or '.join(self.statuses)}" if self.statuses else "Tasks of every status"
+        if (name := f"{one_line(self.title)}: {number}, {told}") == self._told:
+            return  # a poll comes four times a second
+        self._told = name
+        stored = f"Stored as {' or '.join(self.statuses)}" if self.statuses else "Tasks of every status"
         self.setToolTip(tooltip(f"{stored}, {told}.\nCtrl+click to choose several."))
-        self.setAccessibleName(f"{one_line(self.title)}: {number}, {told}")
+        self.setAccessibleName(name)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose this status alone, with Ctrl beside the others."""

@@ -445,8 +445,8 @@ class BigTableView(QTableView):
     def set_absent(self, column_names: frozenset[str]) -> None:
         """Say which columns the file lacks, by their stable names."""
         names = self._columns.names
-        self._delegate.set_absent(frozenset(at for at, name in enumerate(names) if name in column_names))
-        self.viewport().update()
+        if self._delegate.set_absent(frozenset(at for at, name in enumerate(names) if name in column_names)):
+            self.viewport().update()  # told with each poll: painted for nothing, all rows of a busy queue were twice
 
     def set_column_hidden(self, column_name: str, hidden: bool) -> None:
         """Hide or show a column by its stable name; the last one shown stays."""
