@@ -6,11 +6,12 @@ the model has no prepared row. Measured on 40 rows × 10 columns: see tests/view
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPoint, QRect, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen, QStaticText, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -86,7 +87,7 @@ class RowDelegate(QStyledItemDelegate):
         self._theme = theme
         self._looks: tuple[ColumnLook, ...] = ()
         self._absent: frozenset[int] = frozenset()
-        self._texts: dict[tuple[str, int, bool], QStaticText] = {}
+        self._texts: dict[tuple[str, int, bool], tuple[QStaticText, int]] = {}  # with how wide each is
         theme.changed.connect(self._load)
         self._load()
 
@@ -109,6 +110,10 @@ class RowDelegate(QStyledItemDelegate):
         self._texts.clear()
         self._fonts = (theme.font("base"), theme.font("mono"))
         self._metrics = (QFontMetrics(self._fonts[0]), QFontMetrics(self._fonts[1]))
+        base = self._metrics[0]
+        self._base_height = base.height()
+        # So that both fonts stand on one line.
+        self._drops = tuple(base.ascent() - metrics.ascent() for metrics in self._metrics)
         self._padding = theme.space(2)
         self._shape = theme.space(2.5)
         self._text_pen = QPen(theme.colour("text"))
@@ -161,17 +166,11 @@ class RowDelegate(QStyledItemDelegate):
             left, width = left + taken, width - taken
         if width <= 0:
             return
-        static = self._texts.get((text, width, look.mono)) or self._prepare(text, width, look.mono)
+        static, wide = self._texts.get((text, width, look.mono)) or self._prepare(text, width, look.mono)
         painter.setFont(self._fonts[look.mono])
-        size = static.size()
         if look.right:
-            left += max(0, int(width - size.width()))
-        painter.drawStaticText(QPoint(left, top + self._text_top(height, look.mono)), static)
-
-    def _text_top(self, height: int, mono: bool) -> int:
-        """Return where a text begins in a row, so that both fonts stand on one line."""
-        base = self._metrics[0]
-        return (height - base.height()) // 2 + base.ascent() - self._metrics[mono].ascent()
+            left += max(0, width - wide)
+        painter.drawStaticText(left, top + (height - self._base_height) // 2 + self._drops[look.mono], static)
 
     def _paint_shape(self, painter: QPainter, x: int, y: int, status: Status | None) -> None:
         if status is None:
@@ -179,8 +178,8 @@ class RowDelegate(QStyledItemDelegate):
         ratio = painter.device().devicePixelRatioF()
         painter.drawPixmap(x, y, self._theme.status_pixmap(status, self._shape, ratio))
 
-    def _prepare(self, text: str, width: int, mono: bool) -> QStaticText:
-        """Return a text elided to a width and laid out, from now on cached."""
+    def _prepare(self, text: str, width: int, mono: bool) -> tuple[QStaticText, int]:
+        """Return a text elided to a width and laid out, and how wide it is; from now on cached."""
         # A cell is at most some hundred characters wide: never lay out a line of a megabyte.
         shown = self._metrics[mono].elidedText(one_line(text[:2_000]), Qt.TextElideMode.ElideRight, width)
         static = QStaticText(shown)
@@ -192,8 +191,8 @@ class RowDelegate(QStyledItemDelegate):
         static.prepare(font=self._fonts[mono])
         if len(self._texts) >= CACHE_SIZE:
             self._texts.clear()
-        self._texts[(text, width, mono)] = static
-        return static
+        made = self._texts[(text, width, mono)] = (static, math.ceil(static.size().width()))
+        return made
 
     # -- one cell, for whatever asks Qt's way (drag pictures, accessibility tools)
 
