@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from prismq_gui.insight.search_scan import SearchKind
-from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.cells_model import ROOT, TOOLTIP, CellsModel, Index
+from prismq_gui.models.columns import Column
 from prismq_gui.models.text import MAX_TOOLTIP, one_line, visible
 from prismq_gui.models.times import short_time, time_tooltip
 from prismq_gui.polling.searching import FoundRow
 
-Index = QModelIndex | QPersistentModelIndex
 HitKey = tuple[SearchKind, int]
 
 SEARCH_COLUMNS = (
@@ -34,13 +34,6 @@ PLACES = {
 }
 _CACHED_ROWS = 1_024
 _LONGEST = 2_000
-_ROOT = QModelIndex()
-_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
-_TEXT_ROLES = (_DISPLAY, int(Qt.ItemDataRole.AccessibleTextRole))
-_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
-_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
 class MatchText(str):
@@ -56,12 +49,11 @@ class MatchText(str):
         return made
 
 
-class SearchHitModel(QAbstractTableModel):
+class SearchHitModel(CellsModel):
     """The hits of one search. GUI thread. ``id_at`` gives (kind, id): tasks and lines may have the same number."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.columns = SEARCH_COLUMNS
+        super().__init__(SEARCH_COLUMNS, parent)
         self._rows: list[FoundRow] = []
         self._cells: dict[HitKey, tuple[str, ...]] = {}
 
@@ -90,7 +82,7 @@ class SearchHitModel(QAbstractTableModel):
 
     def _insert(self, place: int, rows: Sequence[FoundRow]) -> None:
         if rows:
-            self.beginInsertRows(_ROOT, place, place + len(rows) - 1)
+            self.beginInsertRows(ROOT, place, place + len(rows) - 1)
             self._rows[place:place] = rows
             self.endInsertRows()
 
@@ -137,40 +129,13 @@ class SearchHitModel(QAbstractTableModel):
 
     # -- Qt
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Return the number of hits."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(self.columns)
-
-    def data(self, index: Index, role: int = _DISPLAY) -> object:
-        """Return what a cell shows; never an error."""
-        row, column = index.row(), index.column()
-        cells = self.cells(row)
-        if cells is None or not 0 <= column < len(self.columns):
-            return None
-        if role in _TEXT_ROLES:
-            return str(cells[column])
-        if role == _ALIGNMENT:
-            return _RIGHT if self.columns[column].numeric else _LEFT
-        if role == _TOOLTIP:
-            return _tooltip(self._rows[row], self.columns[column].key)
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
-        """Return a column's title, stable name or alignment."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
-            return None
-        column = self.columns[section]
-        if role in _TEXT_ROLES:
-            return column.title
-        if role == NAME_ROLE:
-            return column.key
-        if role == _ALIGNMENT:
-            return _RIGHT if column.numeric else _LEFT
-        return None
+    def more(self, row: int, column: int, role: int) -> object:
+        """Return a cell's tooltip."""
+        return _tooltip(self._rows[row], self.columns[column].key) if role == TOOLTIP else None
 
 
 def _render(found: FoundRow) -> tuple[str, ...]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from prismq_gui.insight.shared_traits import SharedTrait
 from prismq_gui.insight.trait_extraction import TraitKey
-from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.cells_model import ACCESSIBLE, ROOT, TOOLTIP, CellsModel, Index
+from prismq_gui.models.columns import Column
 from prismq_gui.models.text import one_line, visible
-
-Index = QModelIndex | QPersistentModelIndex
 
 TRAIT_COLUMNS = (
     Column("trait", "Trait", 26),
@@ -20,22 +19,14 @@ TRAIT_COLUMNS = (
     Column("passed", "Passed", 11, numeric=True),
     Column("measure", "As often", 20),
 )
-_ROOT = QModelIndex()
-_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
-_ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
-_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
-_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _WHOLE = 10  # from here on a ratio is told without a fraction
 
 
-class TraitTableModel(QAbstractTableModel):
+class TraitTableModel(CellsModel):
     """Traits in the order they were told. GUI thread."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.columns = TRAIT_COLUMNS
+        super().__init__(TRAIT_COLUMNS, parent)
         self._traits: tuple[SharedTrait, ...] = ()
         self._cells: tuple[tuple[str, ...], ...] = ()
 
@@ -60,41 +51,15 @@ class TraitTableModel(QAbstractTableModel):
         """Return a row's strings in column order."""
         return self._cells[row] if 0 <= row < len(self._cells) else None
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Return the number of traits."""
         return 0 if parent.isValid() else len(self._cells)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(self.columns)
-
-    def data(self, index: Index, role: int = _DISPLAY) -> object:
-        """Return what a cell shows; never an error."""
-        row, column = index.row(), index.column()
-        if not (0 <= row < len(self._cells) and 0 <= column < len(self.columns)):
-            return None
-        if role == _DISPLAY:
-            return self._cells[row][column]
-        if role == _ACCESSIBLE:
+    def more(self, row: int, column: int, role: int) -> object:
+        """Return a trait in sentences, or a cell with its title for a screen reader."""
+        if role == ACCESSIBLE:
             return f"{self.columns[column].title}: {self._cells[row][column]}"
-        if role == _TOOLTIP:
-            return sentence_of(self._traits[row])
-        if role == _ALIGNMENT:
-            return _RIGHT if self.columns[column].numeric else _LEFT
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
-        """Return a column's title, stable name or alignment."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
-            return None
-        column = self.columns[section]
-        if role in (_DISPLAY, _ACCESSIBLE):
-            return column.title
-        if role == NAME_ROLE:
-            return column.key
-        if role == _ALIGNMENT:
-            return _RIGHT if column.numeric else _LEFT
-        return None
+        return sentence_of(self._traits[row]) if role == TOOLTIP else None
 
 
 def cells_of(shared: SharedTrait) -> tuple[str, ...]:

@@ -5,38 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.messages import WorkerRow
 from prismq_gui.insight.states import StatusKind, WorkerState, duration_text, worker_state
 from prismq_gui.insight.worker_facts import AllWorkers, Rates, WorkerFacts
 from prismq_gui.insight.workers import MAX_RUNNING
-from prismq_gui.models.columns import NAME_ROLE, STATUS_ROLE, WORKER_COLUMNS
+from prismq_gui.models.cells_model import ROOT, TOOLTIP, CellsModel, Index
+from prismq_gui.models.columns import STATUS_ROLE, WORKER_COLUMNS
 from prismq_gui.models.text import cell_text, cell_tooltip, visible
 from prismq_gui.models.times import UNREADABLE, time_tooltip
 from prismq_gui.polling.messages import Snapshot
 from prismq_gui.queue.timestamps import parse_utc
 
-Index = QModelIndex | QPersistentModelIndex
-
-_ROOT = QModelIndex()
-_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
-_TEXT_ROLES = (_DISPLAY, int(Qt.ItemDataRole.AccessibleTextRole))
-_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
-_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _KINDS = {"busy": StatusKind.RUNNING, "idle": StatusKind.WAITING, "silent": StatusKind.FAILED}
 _SHOWN_IDS = 20
 
 
-class WorkerTableModel(QAbstractTableModel):
+class WorkerTableModel(CellsModel):
     """Workers by name, as the last snapshot told. GUI thread. Call :meth:`tick` each second for the ages."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.columns = WORKER_COLUMNS
+        super().__init__(WORKER_COLUMNS, parent)
         self._workers: list[WorkerRow] = []
         self._cells: list[tuple[str, ...]] = []
         self._states: list[WorkerState] = []
@@ -68,7 +59,7 @@ class WorkerTableModel(QAbstractTableModel):
         names = {each.worker_id for each in wanted}
         for row in range(len(self._workers) - 1, -1, -1):
             if self._workers[row].worker_id not in names:
-                self.beginRemoveRows(_ROOT, row, row)
+                self.beginRemoveRows(ROOT, row, row)
                 for held in (self._workers, self._cells, self._states):
                     del held[row]
                 self.endRemoveRows()
@@ -76,7 +67,7 @@ class WorkerTableModel(QAbstractTableModel):
             if row < len(self._workers) and self._workers[row].worker_id == worker.worker_id:
                 self._workers[row] = worker
                 continue
-            self.beginInsertRows(_ROOT, row, row)
+            self.beginInsertRows(ROOT, row, row)
             self._workers.insert(row, worker)
             self._states.insert(row, self._state(worker))
             self._cells.insert(row, self._render(worker))
@@ -107,7 +98,7 @@ class WorkerTableModel(QAbstractTableModel):
                 self._cells[row], self._states[row] = cells, self._state(worker)
                 changed.append(row)
         if changed:
-            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(self.columns) - 1))
+            self.tell_rows(changed[0], changed[-1])
 
     def worker(self, row: int) -> WorkerRow | None:
         """Return the worker of a row."""
@@ -259,39 +250,15 @@ class WorkerTableModel(QAbstractTableModel):
 
     # -- Qt
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Return the number of workers."""
         return 0 if parent.isValid() else len(self._workers)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(self.columns)
-
-    def data(self, index: Index, role: int = _DISPLAY) -> object:
-        """Return what a cell shows; never an error."""
-        row, column = index.row(), index.column()
-        if not (0 <= row < len(self._cells) and 0 <= column < len(self.columns)):
-            return None
-        if role in _TEXT_ROLES:
-            return self._cells[row][column]
-        if role == _ALIGNMENT:
-            return _RIGHT if self.columns[column].numeric else _LEFT
-        if role == _TOOLTIP:
+    def more(self, row: int, column: int, role: int) -> object:
+        """Return a cell's tooltip, or of which kind its worker's state is."""
+        if role == TOOLTIP:
             return self._tooltip(self._workers[row], column)
         return _KINDS.get(self._states[row], StatusKind.OTHER) if role == STATUS_ROLE else None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
-        """Return a column's title, stable name or alignment."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
-            return None
-        column = self.columns[section]
-        if role in _TEXT_ROLES:
-            return column.title
-        if role == NAME_ROLE:
-            return column.key
-        if role == _ALIGNMENT:
-            return _RIGHT if column.numeric else _LEFT
-        return None
 
 
 def _rate(rates: Rates | None, *, failed: bool) -> str:
