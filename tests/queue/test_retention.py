@@ -18,7 +18,7 @@ from prismq_gui.queue import (
     release_expired,
     remove_silent_workers,
 )
-from prismq_gui.queue.retention import CHUNK_ROWS
+from prismq_gui.queue.retention import CHUNK_ROWS, count_finished
 from prismq_gui.queue.stale import KeptWorker
 from prismq_gui.queue.timestamps import utc_text
 from tests.helpers.files import run_sql
@@ -392,3 +392,25 @@ def test_nothing_is_made_where_no_file_is(tmp_path: Path) -> None:
     with pytest.raises(QueueDatabaseError, match="no queue file"):
         release_expired(db)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_counted_beforehand_is_what_goes(db: QueueDatabase) -> None:
+    for status in ("completed", "failed", "queued"):
+        for ended in (*FORMS, *LATER_FORMS, None, "yesterday", 5):
+            add(db, status, ended, logs=3)
+    chosen = ("completed", "failed")
+    counted = count_finished(db, LONG_AGO, statuses=chosen, now=NOW)
+    report = delete_finished(db, LONG_AGO, statuses=chosen, now=NOW)
+    assert (counted.total, counted.logs, counted.without_time) == (report.tasks, report.logs, report.without_time)
+    assert dict(counted.tasks) == {"completed": report.tasks // 2, "failed": report.tasks // 2}
+    assert report.tasks > 0
+    with pytest.raises(ValueError, match="only finished tasks"):
+        count_finished(db, LONG_AGO, statuses=("queued",))
+
+
+def test_counting_can_be_stopped_and_says_so(db: QueueDatabase) -> None:
+    fill(db, 3_000)
+    told: list[MaintenanceProgress] = []
+    counted = count_finished(db, LONG_AGO, progress=told.append, cancel=lambda: len(told) == 1)
+    assert counted.stopped
+    assert 0 < counted.total < 3_000
