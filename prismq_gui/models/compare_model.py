@@ -16,7 +16,9 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from prismq_gui.insight.compare_records import Comparison, DifferenceKind, Pair, PairRow
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.states import StatusKind, status_kind
 from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.status_words import full_status_words
 from prismq_gui.models.text import one_line, plain
 
 Index = QModelIndex | QPersistentModelIndex
@@ -232,6 +234,11 @@ def value_words(cell: Cell) -> str:
     return one_line(plain(cell), VALUE_CHARACTERS) or "“”"
 
 
+def _words(field: str, cell: Cell) -> str:
+    is_known = field == "status" and status_kind(cell) is not StatusKind.OTHER
+    return full_status_words(cell) if is_known else value_words(cell)
+
+
 def rendered(row: PairRow, fields: Sequence[str]) -> tuple[str, ...]:
     """Return a row's strings in column order."""
     pair = row.pair
@@ -251,9 +258,9 @@ def _what(row: PairRow, fields: Sequence[str]) -> str:
         assert cells is not None
         if row.pair.kind in (DifferenceKind.APPEARED, DifferenceKind.VANISHED):
             told = [(name, cells[fields.index(name)]) for name in _OF_ONE_FILE if name in fields]
-            return ", ".join(f"{name}: {value_words(cell)}" for name, cell in told if cell not in (None, ""))
+            return ", ".join(f"{name}: {_words(name, cell)}" for name, cell in told if cell not in (None, ""))
         return f"gone from the {'older' if old is None else 'newer'} file since they were compared"
-    parts = [f"{fields[at]}: {value_words(old[at])} → {value_words(new[at])}" for at in row.differing]
+    parts = [f"{fields[at]}: {_words(fields[at], old[at])} → {_words(fields[at], new[at])}" for at in row.differing]
     if row.pair.kind is DifferenceKind.MOVED and "idempotency_key" in fields:
         parts.insert(0, f"key {value_words(new[fields.index('idempotency_key')])}")
     return "; ".join(parts)

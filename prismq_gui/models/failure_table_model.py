@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from prismq_gui.insight.failure_messages import FailureGroup, Share
 from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.status_words import status_words
 from prismq_gui.models.text import one_line, visible
 from prismq_gui.models.times import short_time
 from prismq_gui.polling.failure_news import FailureNews, last_hour_of
@@ -41,7 +42,6 @@ _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _NEVER = datetime.min
 _TRENDS = ("quiet", "falling", "steady", "rising")
-_STATUS_WORDS = {"dead_letter": "dead"}
 
 _SORTS: dict[str, Callable[[FailureGroup], tuple[object, ...]]] = {
     "count": lambda group: (group.count,),
@@ -187,7 +187,7 @@ class FailureTableModel(QAbstractTableModel):
             group.trend.value,
             _time(group.last_seen),
             _time(group.first_seen),
-            shares_text(group.statuses),
+            shares_text(group.statuses, words=status_words),
             shares_text(group.types),
             workers_text(group),
         )
@@ -198,7 +198,8 @@ class FailureTableModel(QAbstractTableModel):
         if key == "trend" and self._news is not None and self._news.found is not None:
             return trend_text(group, self._news)
         if key in ("types", "statuses"):
-            return f"{title}: {shares_text(getattr(group, key), most=20)}"
+            words = status_words if key == "statuses" else str
+            return f"{title}: {shares_text(getattr(group, key), most=20, words=words)}"
         if key == "workers":
             return f"{title}: {workers_text(group, most=20)}"
         if key == "signature":
@@ -257,9 +258,9 @@ def local_text(moment: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def shares_text(shares: tuple[Share, ...], most: int = SHARES_SHOWN) -> str:
+def shares_text(shares: tuple[Share, ...], most: int = SHARES_SHOWN, words: Callable[[str], str] = str) -> str:
     """Return "video 12, audio 3, 2 more"."""
-    shown = [f"{one_line(_STATUS_WORDS.get(share.name, share.name), 60)} {share.count:,}" for share in shares[:most]]
+    shown = [f"{one_line(words(share.name), 60)} {share.count:,}" for share in shares[:most]]
     more = len(shares) - len(shown)
     return ", ".join([*shown, f"{more:,} more"] if more else shown)
 

@@ -14,6 +14,7 @@ from prismq_gui.insight.messages import Cell, LogRow, TaskRow
 from prismq_gui.insight.payload_columns import Found, PayloadValue
 from prismq_gui.insight.states import StatusKind, status_kind
 from prismq_gui.models.columns import LOG_COLUMNS, TASK_COLUMNS
+from prismq_gui.models.status_words import status_words
 from prismq_gui.models.text import MAX_CELL, cell_text, cell_tooltip, plain
 from prismq_gui.models.times import short_time, time_tooltip
 from prismq_gui.polling.messages import Table
@@ -89,7 +90,7 @@ def render_task(row: TaskRow, now: datetime | None = None, values: tuple[Payload
         (
             str(row.id),
             cell_text(row.type),
-            cell_text(row.status),
+            status_words(row.status),
             cell_text(row.priority),
             _attempts(row.attempts, row.max_attempts),
             short_time(row.run_after_utc, now),
@@ -160,6 +161,8 @@ def _log_kind(level: Cell) -> StatusKind:
 def _tooltip(key: str, title: str, shown: str, cell: Cell) -> str:
     if key.endswith("_utc"):
         return time_tooltip(title, cell)
+    if key == "status" and shown != cell_text(cell):
+        return f"{shown}: stored as “{cell_text(cell)}”"
     if not isinstance(cell, str) or (shown == cell and len(cell) <= MAX_CELL // 6):
         return f"{title}:\n{plain(cell)}" if isinstance(cell, bytes) else ""
     return cell_tooltip(title, cell)

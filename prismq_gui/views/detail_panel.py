@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from prismq_gui.insight.messages import TaskDetail
+from prismq_gui.models.status_words import full_status_words
 from prismq_gui.models.text import cell_text
 from prismq_gui.polling.look_wishes import TaskStory
 from prismq_gui.theme import Theme, set_role, status_of
@@ -231,7 +232,9 @@ class DetailPanel(QFrame):
         is_known = self._detail is not None and self._detail.row == row
         self._detail, self._task_id = detail, row.id
         self.title_label.setText(f"Task {row.id}")
-        self.type_label.setText(f"{cell_text(row.type) or 'no type'}  ·  {cell_text(row.status) or 'no status'}")
+        self.type_label.setText(
+            f"{cell_text(row.type) or 'no type'}  ·  {full_status_words(row.status) or 'no status'}"
+        )
         if not is_known or self._story is None:
             self.sentence_label.setText(one_line(sentence))
         if story is not None and self._story is None:
@@ -308,7 +311,7 @@ class DetailPanel(QFrame):
             status = status_of(self._detail.row.status)
             size = self._theme.space(4)
             self._shape.setPixmap(self._theme.status_pixmap(status, size, self.devicePixelRatioF()))
-            self._shape.setToolTip(tooltip(cell_text(self._detail.row.status)))
+            self._shape.setToolTip(tooltip(full_status_words(self._detail.row.status)))
 
     @property
     def column_in_view(self) -> str:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 from prismq_gui.insight.failure_messages import FailureGroup
 from prismq_gui.insight.shared_traits import SharedTraits
 from prismq_gui.models.failure_table_model import local_text, shares_text, trend_text, workers_text
+from prismq_gui.models.status_words import status_words
 from prismq_gui.models.trait_table_model import TraitTableModel, sentence_of
 from prismq_gui.polling.failure_news import FailureNews, SharedNews
 from prismq_gui.theme import Theme
@@ -259,7 +260,7 @@ def facts_of(group: FailureGroup, news: FailureNews) -> list[str]:
     """Return the figures of a group, a line each."""
     count = f"{group.count:,} task{'s' if group.count != 1 else ''}"
     return [
-        f"{count}: {shares_text(group.statuses, 9)}",
+        f"{count}: {shares_text(group.statuses, 9, status_words)}",
         f"{trend_text(group, news)}",
         f"First seen {local_text(group.first_seen)}, last seen {local_text(group.last_seen)}",
         f"Types: {shares_text(group.types, 6)}",

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from prismq_gui.insight.filters import LogFilter, TaskFilter
+from prismq_gui.models.status_words import typed_status
 from prismq_gui.theme import Theme
 from prismq_gui.views.plain_text import label, one_line
 
@@ -57,7 +58,7 @@ def whole_text(wanted: TaskFilter | LogFilter) -> str:
     from prismq_gui.insight.language_values import Pattern  # noqa: PLC0415
 
     lists = (
-        (("status", wanted.statuses), ("type", wanted.types))
+        (("status", tuple(dict.fromkeys(map(typed_status, wanted.statuses)))), ("type", wanted.types))
         if isinstance(wanted, TaskFilter)
         else (("level", wanted.levels),)
     )

@@ -12,12 +12,14 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from prismq_gui.insight.messages import TaskRow
+from prismq_gui.models.status_words import full_status_words, status_words
 from prismq_gui.models.text import cell_text
-from prismq_gui.operations.messages import Plan, Report, Skip
+from prismq_gui.operations.messages import Group, Plan, Report, Skip
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.plain_text import one_line, tooltip
 
 MAX_LINE = 300
+MOST_TYPES = 50
 Line = tuple[str, str]  # what, and how many
 
 
@@ -44,10 +46,11 @@ class PlanLines(QTreeWidget):
     def show_plan(self, plan: Plan) -> None:
         """Show groups, reasons, examples and figures of a plan."""
         self.clear()
-        groups = [(f"{_text(group.status)}  ·  {_text(group.type)}", f"{group.count:,}") for group in plan.groups]
-        section = self._section("Will be changed", groups)
-        for item, group in zip(_children(section), plan.groups, strict=False):
-            item.setIcon(0, self._theme.status_icon(status_of(group.status)))
+        for status, groups in by_status(plan.groups):
+            count = f"{sum(group.count for group in groups):,}"
+            section = self._section(f"Will be changed: {full_status_words(status)}", type_lines(groups), count)
+            if section is not None:
+                section.setIcon(0, self._theme.status_icon(status_of(status)))
         self._section("Will be left as they are", skip_lines(plan.skips))
         examples = self._section("The first of them", [example_line(row) for row in plan.sample])
         for item, row in zip(_children(examples), plan.sample, strict=False):
@@ -76,16 +79,18 @@ class PlanLines(QTreeWidget):
         """Whether there is no line."""
         return self.topLevelItemCount() == 0
 
-    def _section(self, title: str, lines: Sequence[Line]) -> QTreeWidgetItem | None:
+    def _section(self, title: str, lines: Sequence[Line], figure: str = "") -> QTreeWidgetItem | None:
         if not lines:
             return None
-        section = QTreeWidgetItem([title])
+        section = QTreeWidgetItem([title, figure])
         font = section.font(0)
         font.setBold(True)
-        section.setFont(0, font)
+        for column in range(2):
+            section.setFont(column, font)
+        section.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         section.setFlags(Qt.ItemFlag.ItemIsEnabled)
-        for what, figure in lines:
-            item = QTreeWidgetItem([what, figure])
+        for what, count in lines:
+            item = QTreeWidgetItem([what, count])
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             item.setToolTip(0, tooltip(what))
             section.addChild(item)
@@ -122,6 +127,24 @@ def _text(value: object) -> str:
     return one_line(str(value)[:MAX_LINE])
 
 
+def by_status(groups: Sequence[Group]) -> list[tuple[str, list[Group]]]:
+    """Return the groups of each status, those of the most tasks first."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        found.setdefault(group.status, []).append(group)
+    return sorted(found.items(), key=lambda each: -sum(group.count for group in each[1]))
+
+
+def type_lines(groups: Sequence[Group]) -> list[Line]:
+    """Return one line a type, the largest first, and one for all that are too many to be read."""
+    ordered = sorted(groups, key=lambda group: -group.count)
+    lines = [(_text(group.type) or "no type", f"{group.count:,}") for group in ordered[:MOST_TYPES]]
+    rest = ordered[MOST_TYPES:]
+    if rest:
+        lines.append((f"{len(rest):,} more types", f"{sum(group.count for group in rest):,}"))
+    return lines
+
+
 def skip_lines(skips: Sequence[Skip]) -> list[Line]:
     """Return one line a reason, with the ids it begins with."""
     lines = []
@@ -135,7 +158,7 @@ def skip_lines(skips: Sequence[Skip]) -> list[Line]:
 
 def example_line(row: TaskRow) -> Line:
     """Return a task on one line."""
-    parts = [f"#{row.id}", cell_text(row.type), cell_text(row.status)]
+    parts = [f"#{row.id}", cell_text(row.type), status_words(row.status)]
     if row.error_message is not None:
         parts.append(cell_text(row.error_message))
     return one_line("  ".join(parts)[:MAX_LINE]), f"{cell_text(row.attempts)} / {cell_text(row.max_attempts)}"

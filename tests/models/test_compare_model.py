@@ -94,11 +94,11 @@ def test_what_could_not_be_read_says_so_in_its_row(model: CompareModel) -> None:
     ("row", "what"),
     [
         (PairRow(Pair(CHANGED, 7, 7), ("a", "queued", None, "k"), ("a", "failed", "<b>\n", "k"), (1, 2)),
-         ("± Changed", "7", "a", "status: queued → failed; payload: – → <b>⏎")),
+         ("± Changed", "7", "a", "status: Waiting (queued) → Failed; payload: – → <b>⏎")),
         (PairRow(Pair(CHANGED, 7, 7), ("a", "", b"xyz", "k"), ("a", 5, "", "k"), (1, 2)),
          ("± Changed", "7", "a", "status: “” → 5; payload: blob 3 B → “”")),
         (PairRow(Pair(APPEARED, 7, 7), None, ("a", "queued", "{}", None), ()),
-         ("+ Appeared", "7", "a", "status: queued")),
+         ("+ Appeared", "7", "a", "status: Waiting (queued)")),
         (PairRow(Pair(MOVED, 4, 9), ("a", "queued", "", "k4"), ("b", "queued", "", "k4"), (0,)),
          ("→ Key moved", "4 → 9", "b", "key k4; type: a → b")),
         (PairRow(Pair(CHANGED, 7, 7), None, ("a", "queued", "", ""), ()),

@@ -130,11 +130,11 @@ def test_after_a_change_the_visible_rows_are_read_again_and_old_text_stays_meanw
     source.load()
     source.statuses[95] = "failed"
     source.change()
-    assert shown.cells(5)[2] == "queued"
+    assert shown.cells(5)[2] == "Waiting"
     qtbot.waitUntil(lambda: len(source.requests) == 2)
     spy = QSignalSpy(shown.dataChanged)
     source.load()
-    assert shown.cells(5)[2] == "failed"
+    assert shown.cells(5)[2] == "Failed"
     assert [(spy.at(0)[0].row(), spy.at(0)[1].row()), spy.count()] == [(5, 5), 1]
 
 
@@ -146,7 +146,7 @@ def test_rows_that_came_before_they_were_asked_for_are_not_asked_for(shown, sour
     source.change()
     source.load()  # what the feed reads by itself where new rows come
     qtbot.wait(200)  # well past the moment in which stale rows are asked for
-    assert shown.cells(5)[2] == "queued"
+    assert shown.cells(5)[2] == "Waiting"
     assert len(source.requests) == 1
 
 
@@ -310,7 +310,7 @@ def test_rows_wait_while_the_person_points_at_them_but_their_text_does_not(shown
     source.change()
     qtbot.waitUntil(lambda: len(source.requests) == 2)
     source.load()
-    assert shown.cells(0)[2] == "failed"
+    assert shown.cells(0)[2] == "Failed"
     shown.hold(False)
     assert (shown.id_at(0), shown.count) == (101, 99)
     assert spy.at(spy.count() - 1)[0] == 0

@@ -11,6 +11,7 @@ from prismq_gui.insight.messages import LogRow, TaskRow
 from prismq_gui.insight.states import StatusKind
 from prismq_gui.models.columns import LOG_COLUMNS, TASK_COLUMNS
 from prismq_gui.models.render import render_log, render_task
+from prismq_gui.models.status_words import full_status_words, kind_of_words
 from prismq_gui.models.text import MAX_CELL, cell_text, one_line
 from prismq_gui.models.times import local_time, short_time
 from tests.models.conftest import task
@@ -125,20 +126,25 @@ def test_attempts_and_their_most_are_one_cell():
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "kind", "words", "stored"),
     [
-        ("queued", StatusKind.WAITING),
-        ("leased", StatusKind.RUNNING),
-        ("processing", StatusKind.RUNNING),
-        ("dead_letter", StatusKind.DEAD),
-        ("paused by hand", StatusKind.OTHER),
-        (7, StatusKind.OTHER),
-        (None, StatusKind.OTHER),
+        ("queued", StatusKind.WAITING, "Waiting", "queued"),
+        ("leased", StatusKind.RUNNING, "Running", "leased"),
+        ("processing", StatusKind.RUNNING, "Running", "processing"),
+        ("failed", StatusKind.FAILED, "Failed", ""),
+        ("dead_letter", StatusKind.DEAD, "Dead", "dead_letter"),
+        ("paused by hand", StatusKind.OTHER, "paused by hand", ""),
+        ("WAITING", StatusKind.OTHER, "“WAITING”", ""),  # of another program: it must not pass for ours
+        (7, StatusKind.OTHER, "7", ""),
+        (None, StatusKind.OTHER, "", ""),
     ],
 )
-def test_C16_a_status_is_shown_as_it_is_and_known_or_not(status, kind):
+def test_C16_a_status_is_called_as_on_its_chip_with_the_stored_value_at_hand(status, kind, words, stored):
     rendered = render_task(task(1, status=status))
     assert rendered.kind is kind
-    assert rendered.cells[KEYS.index("status")] == ("" if status is None else str(status))
+    assert rendered.cells[KEYS.index("status")] == words
+    assert kind_of_words(words) is kind
+    assert full_status_words(status) == (f"{words} ({stored})" if stored else words)
+    assert stored in rendered.tooltip(KEYS.index("status"))
     assert rendered.is_running == (status in ("leased", "processing"))
     assert rendered.is_unknown == (kind is StatusKind.OTHER)

@@ -40,7 +40,7 @@ def test_it_begins_empty_and_says_what_to_do(panel):
 def test_a_task_is_shown_with_all_there_is(panel):
     panel.show_detail(detail(), "Failed after 3 attempts.", NOW)
     shown_words = words(panel)
-    for part in ("Task 7", "video.render  ·  failed", "Failed after 3 attempts.", "3 of 5", "region eu, format mp4"):
+    for part in ("Task 7", "video.render  ·  Failed", "Failed after 3 attempts.", "3 of 5", "region eu, format mp4"):
         assert part in shown_words
     assert panel.payload.is_tree
     assert panel.error.toPlainText() == "ValueError: no\n  at line 3"

@@ -97,7 +97,7 @@ def test_the_sample_falls_into_its_five_causes(opened: Driver) -> None:  # noqa:
         "PermanentError: unsupported", "Cancelled by user", "ValueError: bad codec <quoted>",
         "TimeoutError: <duration>", "ConnectionResetError: [Errno <n>]",
     ]  # fmt: skip
-    assert cell(page, 0, "statuses") == "failed 29, dead 1"
+    assert cell(page, 0, "statuses") == "Failed 29, Dead 1"
     assert page.words.text() == "59 failed tasks in 5 causes"
     assert not page.empty.isVisible()
 
@@ -110,7 +110,7 @@ def test_a_chosen_group_is_told_in_full_by_keys_alone(opened: Driver) -> None:  
     QTest.keyClick(page.table, Qt.Key.Key_Down)
     assert page.panel.title.text() == "ValueError: bad codec <quoted>"
     assert "ValueError: bad codec 'x265'" in page.panel.sample.toPlainText()
-    assert page.panel.facts.text().startswith("8 tasks: failed")
+    assert page.panel.facts.text().startswith("8 tasks: Failed")
     opened.until(lambda: "Compared 8 failed with" in page.panel.shared_words.text())
     reached = []
     QTest.keyClick(page.table, Qt.Key.Key_Tab)

@@ -48,8 +48,8 @@ def test_numbers_stand_at_the_right_and_text_at_the_left(delegate):
 
 
 def test_a_status_has_its_shape_in_its_colour(delegate):
-    assert LIGHT.failed in colours(painted(delegate, ("", "failed", "")))
-    assert LIGHT.failed not in colours(painted(delegate, ("", "queued", "")))
+    assert LIGHT.failed in colours(painted(delegate, ("", "Failed", "")))
+    assert LIGHT.failed not in colours(painted(delegate, ("", "Waiting", "")))
     assert LIGHT.other in colours(painted(delegate, ("", "on hold", "")))
 
 
