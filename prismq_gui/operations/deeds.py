@@ -16,11 +16,24 @@ from prismq_gui.insight.messages import Cell
 from prismq_gui.operations.messages import OperationKind, Wish
 from prismq_gui.operations.wording import plain
 from prismq_gui.queue.logs import CANCEL_LEVEL
-from prismq_gui.queue.timestamps import parse_utc, utc_text
+from prismq_gui.queue.timestamps import now_utc, parse_utc, utc_text
 from prismq_gui.queue.transitions import RUNNING, TRANSITIONS, Transition
 
 GUARDS = ("status", "attempts", "locked_by", "updated_at_utc", "reserved_at_utc", "run_after_utc")
 """What tells that a task moved, whatever an operation writes. Times have whole seconds, so none is enough alone."""
+
+
+class Moment(NamedTuple):
+    """The time at which tasks are changed, and its written form."""
+
+    time: datetime
+    text: str
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Return the time now."""
+        now = now_utc()
+        return cls(now, utc_text(now))
 
 
 class Task:
@@ -35,11 +48,11 @@ class Task:
     def __getitem__(self, column: str) -> Cell:
         return self._cells[self._at[column]]
 
-    def has_live_lease(self, now: datetime) -> bool:
+    def has_live_lease(self, now: Moment) -> bool:
         """Whether a worker may be at work on it."""
         lease = self["lease_until_utc"]
         until = parse_utc(lease) if isinstance(lease, str) else None
-        return until is not None and until > now
+        return until is not None and until > now.time
 
 
 class Written(NamedTuple):
@@ -66,7 +79,7 @@ class Deed:
     """
 
     transition: Transition
-    make: Callable[[Wish, Task, datetime], Outcome]
+    make: Callable[[Wish, Task, Moment], Outcome]
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
@@ -93,72 +106,67 @@ _ENDED = ("status", "updated_at_utc", "finished_at_utc")
 _LET_GO = ("lease_until_utc", "reserved_at_utc", "processing_started_utc")
 
 
-def _retry(_wish: Wish, _task: Task, now: datetime) -> Outcome:
-    at = utc_text(now)
-    return Written((TRANSITIONS[Transition.OPERATOR_RETRY].target, at, at, 0, None, None, None, None, None))
+def _retry(_wish: Wish, _task: Task, now: Moment) -> Outcome:
+    return Written((TRANSITIONS[Transition.OPERATOR_RETRY].target, now.text, now.text, 0, None, None, None, None, None))
 
 
-def _cancel(_wish: Wish, _task: Task, now: datetime) -> Outcome:
-    at = utc_text(now)
-    return Written((TRANSITIONS[Transition.OPERATOR_CANCEL].target, at, at))
+def _cancel(_wish: Wish, _task: Task, now: Moment) -> Outcome:
+    return Written((TRANSITIONS[Transition.OPERATOR_CANCEL].target, now.text, now.text))
 
 
-def _ended_by_force(now: datetime) -> tuple[Cell, ...]:
-    at = utc_text(now)
-    return (TRANSITIONS[Transition.OPERATOR_FORCE_CANCEL].target, at, at, None, None)
+def _ended_by_force(now: Moment) -> tuple[Cell, ...]:
+    return (TRANSITIONS[Transition.OPERATOR_FORCE_CANCEL].target, now.text, now.text, None, None)
 
 
-def _ask_to_cancel(_wish: Wish, task: Task, now: datetime) -> Outcome:
+def _ask_to_cancel(_wish: Wish, task: Task, now: Moment) -> Outcome:
     """Ask the worker by the line that it looks for; without a lease nobody is there to be asked."""
     if not task.has_live_lease(now):
         return Written(_ended_by_force(now), said="cancelled, since the lease of its worker was over,")
     reserved = parse_utc(task["reserved_at_utc"])
     # A clock that was set back since the claim must not date the request before it.
-    at = utc_text(max(now, reserved or now))
+    at = utc_text(max(now.time, reserved or now.time))
     holder = task["locked_by"]
     name = holder.decode("utf-8", "backslashreplace") if isinstance(holder, bytes) else str(holder or "")
     return Written((), said="asked to be cancelled", level=CANCEL_LEVEL, at=at, details=(("worker", name),))
 
 
-def _force_cancel(_wish: Wish, task: Task, now: datetime) -> Outcome:
+def _force_cancel(_wish: Wish, task: Task, now: Moment) -> Outcome:
     return Written(_ended_by_force(now), said=f"cancelled by force while {plain(task['locked_by'])} held it,")
 
 
-def _release(_wish: Wish, task: Task, now: datetime) -> Outcome:
+def _release(_wish: Wish, task: Task, now: Moment) -> Outcome:
     """Give a task back as its worker does: as if this attempt had not been."""
     attempts = task["attempts"]
     left = max(0, attempts - 1) if isinstance(attempts, int) else attempts
-    at = utc_text(now)
-    cells = (TRANSITIONS[Transition.OPERATOR_RELEASE].target, at, left, None, None, None, None)
+    cells = (TRANSITIONS[Transition.OPERATOR_RELEASE].target, now.text, left, None, None, None, None)
     return Written(cells, said=f"taken from {plain(task['locked_by'])} and given back")
 
 
-def _delete(wish: Wish, task: Task, now: datetime) -> Outcome:
+def _delete(wish: Wish, task: Task, now: Moment) -> Outcome:
     if task["status"] in RUNNING and not wish.value("even_if_running") and task.has_live_lease(now):
         return "is running, with a lease that has not run out"
     return Written(())
 
 
-def _priority(wish: Wish, task: Task, now: datetime) -> Outcome:
+def _priority(wish: Wish, task: Task, now: Moment) -> Outcome:
     priority = wish.value("priority")
     if task["priority"] == priority:
         return "has this priority already"
-    return Written((utc_text(now), priority), said=f"given priority {plain(priority)}")
+    return Written((now.text, priority), said=f"given priority {plain(priority)}")
 
 
-def _run_now(_wish: Wish, task: Task, now: datetime) -> Outcome:
+def _run_now(_wish: Wish, task: Task, now: Moment) -> Outcome:
     due = parse_utc(task["run_after_utc"])
-    if due is not None and due <= now:
+    if due is not None and due <= now.time:
         return "is due already"
-    at = utc_text(now)
-    return Written((at, at), said="made due at once")
+    return Written((now.text, now.text), said="made due at once")
 
 
-def _run_at(wish: Wish, task: Task, now: datetime) -> Outcome:
+def _run_at(wish: Wish, task: Task, now: Moment) -> Outcome:
     at = wish.value("at")
     if task["run_after_utc"] == at:
         return "is due then already"
-    return Written((utc_text(now), at), said=f"put off until {plain(at)} UTC")
+    return Written((now.text, at), said=f"put off until {plain(at)} UTC")
 
 
 _SCHEDULED = ("updated_at_utc", "run_after_utc")

@@ -23,7 +23,7 @@ from prismq_gui.operations.cells import pack, unpack
 from prismq_gui.operations.images import Batch, restore
 from prismq_gui.operations.journal_file import JournalFile
 from prismq_gui.operations.journal_records import Entry, Keeping, Operation, State
-from prismq_gui.operations.live import LiveLock
+from prismq_gui.operations.live import LiveLock, sweep
 from prismq_gui.operations.messages import OperationKind, Skip
 from prismq_gui.queue.timestamps import now_utc, utc_text
 
@@ -179,6 +179,7 @@ class Journal:
 
     def trim(self) -> None:
         """Forget what is too old or too much, the oldest first; operations that run are left alone."""
+        sweep(self.folder)
         kept = [each for each in self.operations(limit=1_000_000) if each.state is not State.RUNNING]
         now, held = now_utc(), 0
         with closing(JournalFile(self.folder)) as file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +33,19 @@ else:
         except OSError as error:
             return error.errno not in _HELD  # no locks here: then nothing is told, and the rows' own guards stand
         return True
+
+
+_SWEPT_AFTER_S = 86_400.0  # who has just made its file may not have locked it yet
+
+
+def sweep(folder: Path) -> None:
+    """Remove the files that killed operations left behind, once they are a day old."""
+    for path in folder.glob("operation-*.lock"):
+        with suppress(OSError):  # gone meanwhile, or another window holds it (Windows)
+            if time.time() - path.stat().st_mtime > _SWEPT_AFTER_S:
+                lock = LiveLock(folder, path.name.removeprefix("operation-").removesuffix(".lock"))
+                if lock.take():
+                    lock.leave()
 
 
 class LiveLock:

@@ -24,7 +24,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.cells import RawText, exact_text
-from prismq_gui.operations.deeds import DEEDS, Task
+from prismq_gui.operations.deeds import DEEDS, Moment, Task
 from prismq_gui.operations.messages import Matching, OperationKind, Plan, Recorded, Selected, Target, Wish
 from prismq_gui.operations.refusals import (
     FOREIGN_TRIGGERS,
@@ -153,8 +153,8 @@ class _Look:
         self._targets = targets
         self._should_stop = should_stop
         self._skips = SkipTally()
-        self._now = now_utc()
-        self._today = self._now.strftime("%Y-%m-%d")
+        self._now = Moment.now()
+        self._today = self._now.time.strftime("%Y-%m-%d")
         names = {"id": None, "status": None, "attempts": None, "type": None, "locked_by": None, "lease_until_utc": None}
         self._names = tuple(names | dict.fromkeys((*self._deed.columns, *self._deed.reads, *self._deed.told)))
         self._at = {name: place for place, name in enumerate(self._names)}

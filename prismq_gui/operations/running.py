@@ -76,6 +76,8 @@ class Run:
         self._recording = recording
         self._changed = 0
         self._size = FIRST_CHUNK
+        self._held_s = 0.0  # for how long the last chunk held the write lock
+        self._released = 0.0  # when, by time.perf_counter()
 
     def run(self, on_progress: OnProgress, should_stop: ShouldStop) -> Ran:
         """Do it all, or as far as a stop or a problem lets it; every error is told in what is returned."""
@@ -106,7 +108,6 @@ class Run:
             raise ProblemError(problem)
 
     def _all(self, writer: QueueWriter, on_progress: OnProgress, should_stop: ShouldStop) -> None:
-        held_s = 0.0
         while True:
             if should_stop():
                 raise Stopped
@@ -119,37 +120,40 @@ class Run:
             _check_columns(writer, batch)
             if self._recording is not None:
                 self._recording.add(batch, self._changed)
-            held_s = self._batch(writer, batch, held_s, on_progress, should_stop)
+            self._batch(writer, batch, on_progress, should_stop)
 
-    def _batch(
-        self, writer: QueueWriter, batch: Batch, held_s: float, on_progress: OnProgress, should_stop: ShouldStop
-    ) -> float:
-        """Change the rows of a batch; note which were not, whatever ends it. Return how long the last hold was."""
+    def _batch(self, writer: QueueWriter, batch: Batch, on_progress: OnProgress, should_stop: ShouldStop) -> None:
+        """Change the rows of a batch; note which were not, whatever ends it."""
         rest = {unit.task_id for unit in batch.units}
         at = 0
         try:
             while at < len(batch.units):
-                if held_s:
+                if self._held_s:
                     if should_stop():
                         raise Stopped
-                    writer.shorten_wal()
-                    time.sleep(max(PAUSE_S, held_s))  # writers that waited get the lock for as long as we had it
+                    self._let_others(writer)
                 if at and time.monotonic() - batch.made_at > STALE_AFTER_S:
                     self._source.not_changed(batch.units[at:], moved=False)
                     break
                 units = _chunk(batch.units, at, self._size)
-                held_s, done = self._one(writer, batch, units, should_stop)
+                done = self._one(writer, batch, units, should_stop)
                 at += len(units)
                 rest.difference_update(done.applied)
                 if done.stale:
                     stale = set(done.stale)
                     self._source.not_changed([unit for unit in units if unit.task_id in stale], moved=True)
                 on_progress(self._progress())
-                self._adapt(held_s)
+                self._adapt(self._held_s)
         finally:
             if self._recording is not None:
                 self._recording.settle(sorted(rest))
-        return held_s
+
+    def _let_others(self, writer: QueueWriter) -> None:
+        """Leave the lock to writers that waited, for as long as we had it; what was done since then counts."""
+        writer.shorten_wal()
+        left_s = max(PAUSE_S, self._held_s) - (time.perf_counter() - self._released)
+        if left_s > 0:
+            time.sleep(left_s)
 
     def _progress(self) -> Progress:
         done = self._changed + self._source.skips.total
@@ -162,10 +166,8 @@ class Run:
         elif held_s < HOLD_S / 2:
             self._size = min(MAX_CHUNK, self._size * 2)
 
-    def _one(
-        self, writer: QueueWriter, batch: Batch, units: Sequence[Unit], should_stop: ShouldStop
-    ) -> tuple[float, Done]:
-        """Change one chunk in one transaction; return for how long it held the write lock, in seconds."""
+    def _one(self, writer: QueueWriter, batch: Batch, units: Sequence[Unit], should_stop: ShouldStop) -> Done:
+        """Change one chunk in one transaction."""
         refused: list[tuple[str, int]] = []
         left = list(units)
         while True:
@@ -177,11 +179,12 @@ class Run:
             except UnitRefusedError as error:
                 refused.append((error.reason, error.task_id))
                 left = [unit for unit in left if unit.task_id != error.task_id]
-        held_s = time.perf_counter() - began
+        self._released = time.perf_counter()
+        self._held_s = self._released - began
         self._changed += len(done.applied)
         for reason, task_id in (*done.refused, *refused):
             self._source.skips.add(reason, task_id)
-        return held_s, done
+        return done
 
 
 def _chunk(units: Sequence[Unit], at: int, size: int) -> Sequence[Unit]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.cells import Cells
 from prismq_gui.operations.changing import quoted, rows_by_key
-from prismq_gui.operations.deeds import DEEDS, Task, Written
+from prismq_gui.operations.deeds import DEEDS, Moment, Task, Written
 from prismq_gui.operations.images import LOGS, TASKS, Batch, Columns, LogLine, RowChange, Unit
 from prismq_gui.operations.messages import Wish
 from prismq_gui.operations.plan import GONE
@@ -22,10 +21,9 @@ from prismq_gui.operations.running import MAX_CHUNK
 from prismq_gui.operations.targets import Seen, SkipTally, Targets
 from prismq_gui.operations.wording import VERBS, plain
 from prismq_gui.operations.writer import ADD_LOG, CHANGE_TASKS, DELETE_LOG, DELETE_TASK, QueueWriter
-from prismq_gui.queue.timestamps import now_utc, utc_text
 from prismq_gui.queue.transitions import RUNNING
 
-BATCH_TASKS = 2_000  # one commit of the journal for so many
+BATCH_TASKS = MAX_CHUNK  # one commit of the journal for so many, made while the workers have the lock
 BATCH_BYTES = 4 * 1024 * 1024  # of deleted rows, which are held whole
 MAX_LOG_LINES = 20_000  # of one deleted task: they go in one transaction, in about 0.1 s
 MAX_TRIES = 3  # for a task that moves between two looks and may still be changed (a worker renews its lease)
@@ -73,7 +71,7 @@ class TaskSource:
         if some is None:
             return None
         self._lines.clear()
-        now = now_utc()
+        now = Moment.now()
         self._seen = {each.task_id: each for each in some}
         return self._deletions(writer, some, now) if self._deed.deletes else self._updates(writer, some, now)
 
@@ -98,7 +96,7 @@ class TaskSource:
 
     # -- rows that stay
 
-    def _updates(self, writer: QueueWriter, some: Sequence[Seen], now: datetime) -> Batch:
+    def _updates(self, writer: QueueWriter, some: Sequence[Seen], now: Moment) -> Batch:
         kept = Columns(self._deed.columns, self._deed.fixed)
         names = tuple(dict.fromkeys((*kept.names, *self._deed.reads, *self._deed.told, "max_attempts")))
         at = {name: place for place, name in enumerate(names)}
@@ -117,7 +115,7 @@ class TaskSource:
             units.append(Unit(each.task_id, (change,), self._line(task, written, now)))
         return Batch({TASKS: kept}, units)
 
-    def _outcome(self, seen: Seen, task: Task | None, now: datetime) -> Written | None:
+    def _outcome(self, seen: Seen, task: Task | None, now: Moment) -> Written | None:
         """Return what is to become of a task, None where it is left alone; that is noted."""
         reason = moved_since(seen, task)
         if task is not None and not reason:
@@ -128,12 +126,13 @@ class TaskSource:
         self.skips.add(reason, seen.task_id)
         return None
 
-    def _line(self, task: Task, written: Written, now: datetime) -> LogLine:
+    def _line(self, task: Task, written: Written, now: Moment) -> LogLine:
         """Return a task's log line; each text is made once (made for each task they were half of the hold)."""
-        told = [(name, task[name]) for name in ("status", "attempts", *self._deed.told)]
+        names = ("status", "attempts", *self._deed.told)
         most = task["max_attempts"]
-        key = (written.said, most, *(cell for _name, cell in told), *written.details)
+        key = (written.said, written.details, most, *map(task.__getitem__, names))
         if key not in self._lines:
+            told = [(name, task[name]) for name in names]
             was = f"was {plain(told[0][1])} after {plain(told[1][1])} of {plain(most)} attempts"
             was += "".join(f", {name.removesuffix('_utc')} {plain(cell)}" for name, cell in told[2:])
             message = f"{written.said or self._verb.logged} by {self._who} ({was})"
@@ -146,11 +145,11 @@ class TaskSource:
             }
             self._lines[key] = message, json.dumps(details, ensure_ascii=False)
         message, text = self._lines[key]
-        return LogLine(written.at or utc_text(now), written.level, message, text)
+        return LogLine(written.at or now.text, written.level, message, text)
 
     # -- rows that go
 
-    def _deletions(self, writer: QueueWriter, some: Sequence[Seen], now: datetime) -> Batch:
+    def _deletions(self, writer: QueueWriter, some: Sequence[Seen], now: Moment) -> Batch:
         """Return the next tasks with their log lines, as many as are held in a few MB; the others come later."""
         sizes = _sizes(writer, [each.task_id for each in some])
         fitting: list[Seen] = []
@@ -167,7 +166,7 @@ class TaskSource:
             fitting.append(each)
         return self._images(writer, fitting, now)
 
-    def _images(self, writer: QueueWriter, some: Sequence[Seen], now: datetime) -> Batch:
+    def _images(self, writer: QueueWriter, some: Sequence[Seen], now: Moment) -> Batch:
         columns = {table: Columns(writer.stored_columns(table)) for table in (LOGS, TASKS)}
         names = columns[TASKS].names
         at = {name: place for place, name in enumerate(names)}
