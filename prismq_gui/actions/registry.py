@@ -170,7 +170,7 @@ _DATABASE = (
     Action("back_up", "&Back up…", "Copy the queue to one file while it is used, and verify the copy",
            (Place.DATABASE,), "download", ("Ctrl+B",), enabled=may_read, short="Back up…"),
     Action("restore", "&Restore…", "Give the queue the content of a backup; the present one is kept beside it",
-           (Place.DATABASE,), "rotate-ccw", enabled=may_restore, dangerous=True, short="Restore another file…"),
+           (Place.DATABASE,), "rotate-ccw", enabled=may_restore, dangerous=True, short="Restore from a file…"),
     Action("checkpoint", "&Checkpoint…", "Move the WAL into the file and cut it, as far as readers let it",
            (Place.DATABASE,), "arrow-left-right", enabled=may_write, starts_section=True, short="Checkpoint…"),
     Action("vacuum", "&Vacuum…", "Give the file's free space back to the disk, after a preview", (Place.DATABASE,),

@@ -27,9 +27,10 @@ from prismq_gui.queue.maintenance import CheckpointReport, analyze, checkpoint, 
 from prismq_gui.queue.restore import restore_backup
 from prismq_gui.queue.retention import delete_finished
 from prismq_gui.queue.stale import release_expired
-from prismq_gui.queue.upkeep import MaintenanceCancelled, Tell
+from prismq_gui.queue.upkeep import BUSY_DEADLINE_S, MaintenanceCancelled, Tell
 from prismq_gui.queue.verifying import verify_backup
 
+RESTORE_WAIT_S = BUSY_DEADLINE_S  # for others to close the file, the readers of this window among them
 _NOT_DONE = {
     CareKind.CHECKPOINT: "The WAL was not moved.",
     CareKind.OPTIMIZE: "The figures are as they were.",
@@ -186,7 +187,7 @@ def _verify(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
 
 def _restore(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
     assert wish.source is not None
-    done = restore_backup(wish.path, wish.source, progress=tell, cancel=stop)
+    done = restore_backup(wish.path, wish.source, progress=tell, cancel=stop, deadline_s=RESTORE_WAIT_S)
     facts = [("Tasks", f"{done.tasks:,}"), ("Workers of that time", f"{done.workers:,}")]
     if done.old is not None:
         facts.append(("Kept beside it, the content before", done.old.name))

@@ -25,7 +25,7 @@ Lines = list[tuple[str, str]]
 BACKUP_COLUMNS = (
     Column("made", "Made", 16),
     Column("size", "Size", 10, numeric=True),
-    Column("state", "State", 26),
+    Column("checked", "Checked", 22),
     Column("name", "Name", 48),
 )
 MOST_HOLDERS = 5
@@ -65,9 +65,8 @@ def file_lines(facts: DatabaseFacts, now_s: float) -> Lines:
 
 def format_lines(facts: DatabaseFacts) -> Lines:
     """Return how the file is written, and by what it is read."""
-    wal = f"{bytes_text(facts.wal_bytes)}; the queue's workers cut it at " + (
-        f"{AUTOCHECKPOINT_PAGES:,} pages ({bytes_text(AUTOCHECKPOINT_PAGES * facts.page_size)})"
-    )
+    usual = bytes_text(AUTOCHECKPOINT_PAGES * facts.page_size)
+    wal = f"{bytes_text(facts.wal_bytes)}; workers move it at {usual} ({AUTOCHECKPOINT_PAGES:,} pages)"
     return [
         ("Journal mode", facts.journal_mode.upper()),
         ("WAL", wal if facts.is_wal else "none"),
@@ -121,7 +120,7 @@ def backup_rows(backups: Sequence[BackupFile], states: Mapping[Path, str]) -> li
             (
                 short_time(each.made_at.strftime("%Y-%m-%d %H:%M:%S")),
                 bytes_text(each.bytes),
-                states.get(each.path, "not verified here"),
+                states.get(each.path, "not here"),
                 each.path.name,
             ),
         )
@@ -136,4 +135,4 @@ def age_of_newest(backups: Sequence[BackupFile]) -> str:
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     seconds = (now - backups[0].made_at).total_seconds()
     count = f"{len(backups):,} backup{'s' if len(backups) != 1 else ''}"
-    return f"{count}, the newest of {duration(seconds)} ago." if seconds >= 0 else f"{count}."
+    return f"{count}, the newest made {duration(seconds)} ago." if seconds >= 0 else f"{count}."
