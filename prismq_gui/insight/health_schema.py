@@ -174,6 +174,36 @@ def _described(index: _Index) -> str:
     return f"({', '.join(index.columns)}){kind}"
 
 
+def index_states(connection: ReadConnection, layout: Layout) -> dict[str, str]:
+    """Return of each index of the contract whether it is ``missing``, ``as wanted`` or ``other``.
+
+    One of a table, or on a column, that the file lacks is ``other``: it cannot be made.
+    """
+    states = {}
+    for table, present in (("task_queue", layout.tasks), ("workers", layout.workers), ("task_logs", layout.logs)):
+        found = _read(table, lambda sql: connection.rows(sql, doing="look at the schema")) if present else None
+        for name, index in _contract()[table].indexes.items():
+            if found is None or not set(index.columns) <= present:
+                states[name] = "other"
+            elif name in found.indexes:
+                states[name] = "as wanted" if found.indexes[name] == index else "other"
+            else:
+                sql = "SELECT 1 FROM sqlite_master WHERE name = ?"
+                taken = connection.rows(sql, (name,), doing="look at the schema")
+                states[name] = "other" if taken else "missing"
+    return {name: states[name] for name in index_statements()}
+
+
+def index_statements() -> dict[str, str]:
+    """Return the contract's statement for each of its indexes, by name."""
+    statements = {}
+    for statement in SCHEMA_STATEMENTS:
+        words = statement.split()
+        if "INDEX" in words[:3]:
+            statements[words[words.index("EXISTS") + 1]] = statement.replace(" IF NOT EXISTS", "")
+    return statements
+
+
 def _triggers(connection: ReadConnection) -> Iterable[Finding]:
     sql = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) IN (?, ?, ?)"
     rows = connection.rows(f"{sql} ORDER BY name", TABLES, doing="look at the schema")

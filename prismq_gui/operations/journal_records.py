@@ -63,6 +63,10 @@ class Operation:
         """What was wanted, None where a newer program wanted it."""
         return None if self.kind is None else Wish(self.kind, self.values)
 
+    def wish_value(self, name: str) -> Cell:
+        """Return a value of the wish by its name, None where it has none."""
+        return dict(self.values).get(name)
+
     @property
     def can_be_undone(self) -> bool:
         """Whether an undo has something to do."""

@@ -29,6 +29,7 @@ class OperationKind(Enum):
     PRIORITY = "priority"
     RUN_NOW = "run-now"
     RUN_AT = "run-at"
+    MEND = "mend"
     UNDO = "undo"
     VACUUM = "vacuum"
 

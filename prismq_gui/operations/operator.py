@@ -16,6 +16,8 @@ from prismq_gui.operations.applying import Order, Others, carry_out, go_on, noth
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
 from prismq_gui.operations.maintenance import VacuumRun, plan_vacuum
+from prismq_gui.operations.mending import apply_mending, plan_mending
+from prismq_gui.operations.mending_index import is_of_indexes, plan_index_undo, undo_indexes
 from prismq_gui.operations.messages import (
     OperationKind,
     Plan,
@@ -72,6 +74,8 @@ class Operator:
             return plan_vacuum(self._path)
         if wish.kind is OperationKind.UNDO:
             return self._plan_undo(target, should_stop)
+        if wish.kind is OperationKind.MEND:
+            return plan_mending(self._path, wish, should_stop)
         if target is None:
             return refused_plan(wish.kind, self._path, _no_target(self._path))
         return plan_tasks(self._path, wish, target, should_stop)
@@ -82,6 +86,8 @@ class Operator:
         if self._journal is None:
             return refused_plan(OperationKind.UNDO, self._path, _no_journal(self._path))
         operation = self._settled(self._journal, target.operation_id)
+        if operation is not None and is_of_indexes(self._journal, operation):
+            return plan_index_undo(self._path, self._journal, operation)
         return plan_undo(self._path, self._journal, operation, should_stop)
 
     def apply(
@@ -107,6 +113,9 @@ class Operator:
             return VacuumRun(plan, operation_id).run(on_progress, should_stop)
         if plan.kind is OperationKind.UNDO:
             return self._undo(plan, operation_id, on_progress, should_stop)
+        if plan.kind is OperationKind.MEND:
+            order = self._order(plan, operation_id, Identity.of(self._path))
+            return apply_mending(order, plan, self._journal if undoable else None, on_progress, should_stop)
         assert isinstance(plan.targets, Targets)
         order = self._order(plan, operation_id, plan.targets.identity)
         journal = self._journal if undoable else None
@@ -132,6 +141,9 @@ class Operator:
             order = self._order(plan, operation_id, _identity_of(operation), operation.id)
         except ProblemError as error:
             return nothing_done(order, error.problem)
+        if is_of_indexes(journal, operation):
+            others = self._after_undo(journal, operation)
+            return undo_indexes(order, operation, journal, on_progress, should_stop, others)
         source = UndoSource(journal, operation, self._who, operation_id)
         return carry_out(order, source, journal, (), on_progress, should_stop, self._after_undo(journal, operation))
 

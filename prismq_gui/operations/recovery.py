@@ -68,6 +68,25 @@ def _applied(path: Path, operation_id: str, batch: Batch) -> set[int]:
             left = _left(connection, doomed)
             applied.update(unit.task_id for unit in units if unit.task_id in logged)
             applied.update(unit.task_id for unit, change in doomed if change.key not in left)
+            applied.update(_apart(connection, batch, [unit for unit in units if not _has_task(unit)]))
+    return applied
+
+
+def _has_task(unit: Unit) -> bool:
+    return not unit.changes or any(change.table == TASKS for change in unit.changes)
+
+
+def _apart(connection: ReadConnection, batch: Batch, units: Sequence[Unit]) -> set[int]:
+    """Return those units about no task, which no log line tells of, whose rows are as they were to be."""
+
+    def read(sql: str, params: Sequence[Cell]) -> list[Cells]:
+        return connection.rows(sql, params, doing="look at the rows")
+
+    applied = {unit.task_id for unit in units}
+    for table, columns in batch.columns.items():
+        wanted = [(unit.task_id, change) for unit in units for change in unit.changes if change.table == table]
+        rows = rows_by_key(read, table, columns.names, [change.key for _id, change in wanted])
+        applied -= {unit_id for unit_id, change in wanted if rows.get(change.key) != change.after}
     return applied
 
 

@@ -25,12 +25,15 @@ from prismq_gui.operations.plan import GONE, refused_plan, stopped_problem, writ
 from prismq_gui.operations.refusals import FOREIGN_TRIGGERS
 from prismq_gui.operations.targets import GroupTally, SkipTally
 from prismq_gui.operations.tasks import lines_of
-from prismq_gui.operations.wording import plain, reasons_text
+from prismq_gui.operations.wording import plain, reasons_text, verb_of
 from prismq_gui.operations.writer import (
     ADD_LOG,
     ADD_TASK,
+    ADD_WORKER,
     DELETE_LOG,
     DELETE_TASK,
+    DELETE_WORKER,
+    ORPHAN_LOGS,
     UPDATE_TASK,
     Identity,
     QueueWriter,
@@ -41,11 +44,12 @@ from prismq_gui.queue.transitions import RUNNING
 
 AS_BEFORE = "is as it was before already"
 THERE_AGAIN = "is there again already"
+LOG_ORPHAN = "log-orphan"  # the finding whose rows foreign keys would refuse to take back
 ONLY_ASKED = "was only asked to end, which cannot be taken back"
 
 _DEADLINE_S = 5.0
 _SAMPLE = 10
-_RIGHTS = frozenset({UPDATE_TASK, ADD_TASK, DELETE_TASK, ADD_LOG, DELETE_LOG})
+_RIGHTS = frozenset({UPDATE_TASK, ADD_TASK, DELETE_TASK, ADD_LOG, DELETE_LOG, ADD_WORKER, DELETE_WORKER})
 
 
 def check(read: Read, columns: dict[str, Columns], units: Sequence[Unit]) -> dict[int, str]:
@@ -119,7 +123,8 @@ class UndoSource:
             ensure_ascii=False,
         )
         self.total = max(0, operation.changed - len(without))
-        self.rights = _RIGHTS
+        orphans = origin(journal, operation).wish_value("finding") == LOG_ORPHAN
+        self.rights = _RIGHTS | {ORPHAN_LOGS} if orphans else _RIGHTS
         self.skips = SkipTally()
 
     def batch(self, writer: QueueWriter) -> Batch | None:
@@ -144,7 +149,7 @@ class UndoSource:
         at = utc_text(now_utc())
         line = LogLine(at, "INFO", self._said, self._details)
         ready = [
-            Unit(unit.task_id, unit.changes, None if _deletes(unit) else line)
+            Unit(unit.task_id, unit.changes, line if _leaves_task(unit) else None)
             for unit in units
             if unit.task_id not in reasons
         ]
@@ -185,6 +190,20 @@ def _unreadable(path: Path) -> Problem:
 
 def _deletes(unit: Unit) -> bool:
     return any(change.table == TASKS and change.after is None for change in unit.changes)
+
+
+def _leaves_task(unit: Unit) -> bool:
+    return any(change.table == TASKS and change.after is not None for change in unit.changes)
+
+
+def origin(journal: Journal, operation: Operation) -> Operation:
+    """Return the operation that an undo, or an undo of an undo, is about in the end."""
+    while operation.undoes:
+        before = journal.operation(operation.undoes)
+        if before is None:
+            break
+        operation = before
+    return operation
 
 
 def _with_lines(unit: Unit, lines: Sequence[tuple[Cell, Cells]]) -> Unit:
@@ -273,7 +292,7 @@ class _Look:
                     continue
                 self._eligible += 1
                 self._groups.add(_status(columns, unit), "")
-                if len(self.sample) < _SAMPLE:
+                if len(self.sample) < _SAMPLE and any(change.table == TASKS for change in unit.changes):
                     self.sample.append(unit.task_id)
 
     def _read(self, sql: str, params: Sequence[Cell]) -> list[Cells]:
@@ -288,7 +307,8 @@ class _Look:
         """Return what was found, as a plan."""
         skips = self._skips.skips()
         what = f"the {operation.kind_name} of {operation.started_utc} UTC by {plain(operation.who)}"
-        noun = "1 task" if self._eligible == 1 else f"{self._eligible:,} tasks"
+        nouns = ("task", "tasks") if operation.wish is None else verb_of(operation.wish).noun
+        noun = f"{self._eligible:,} {nouns[self._eligible != 1]}"
         sentence = f"{noun} will be as before {what}"
         if self._skips.total:
             sentence += f"; {self._skips.total:,} will not, since {reasons_text(skips)}"

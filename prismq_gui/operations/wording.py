@@ -25,6 +25,7 @@ class Verb:
     done: str  # "5 tasks were …"
     can: str  # "none can …"
     logged: str  # "… by user@host"
+    noun: tuple[str, str] = ("task", "tasks")
 
 
 VERBS = {
@@ -101,6 +102,10 @@ def verb_of(wish: Wish) -> Verb:
     """Return the words for a wish, with its values in them."""
     if wish.kind is OperationKind.UNDO:
         return _UNDO
+    if wish.kind is OperationKind.MEND:
+        from prismq_gui.operations.mending_rows import verb_of_finding  # noqa: PLC0415 - it needs this module
+
+        return verb_of_finding(wish.value("finding"))
     verb = VERBS[wish.kind]
     values = {name: plain(value) for name, value in wish.values}
     if not values:
@@ -164,7 +169,7 @@ def plan_sentence(
 
 def report_sentence(verb: Verb, changed: int, total: int, skips: Sequence[Skip], *, stopped: bool) -> str:
     """Say what was done; ``total`` is what the plan wanted to change."""
-    sentence = f"{changed:,} {'task was' if changed == 1 else 'tasks were'} {verb.done}"
+    sentence = f"{changed:,} {verb.noun[changed != 1]} {'was' if changed == 1 else 'were'} {verb.done}"
     skipped = sum(skip.count for skip in skips)
     if skipped:
         sentence += f"; {skipped:,} {'was' if skipped == 1 else 'were'} not: {reasons_text(skips)}"

@@ -52,6 +52,10 @@ ADD_TASK = (sqlite3.SQLITE_INSERT, "task_queue")
 DELETE_TASK = (sqlite3.SQLITE_DELETE, "task_queue")
 ADD_LOG = (sqlite3.SQLITE_INSERT, "task_logs")
 DELETE_LOG = (sqlite3.SQLITE_DELETE, "task_logs")
+ADD_WORKER = (sqlite3.SQLITE_INSERT, "workers")
+DELETE_WORKER = (sqlite3.SQLITE_DELETE, "workers")
+ORPHAN_LOGS = (-1, "task_logs")
+"""No change of its own: log lines without a task may come back, which foreign keys would refuse."""
 CHANGE_TASKS: frozenset[tuple[int, str]] = frozenset({UPDATE_TASK, ADD_LOG})
 """What most operations may write."""
 
@@ -64,7 +68,7 @@ _PRAGMAS_WHILE_GUARDED = frozenset({"wal_checkpoint", "busy_timeout"})
 # since BEGIN and COMMIT are tried again by our own jittered waits (fair among many writers, where
 # SQLite's are not); mmap_size is 0 since under mmap a file cut short by another program kills this
 # process. synchronous and wal_autocheckpoint depend on the file and on SQLite: see _settings().
-_PRAGMAS = ("foreign_keys=ON", "mmap_size=0", "cache_size=-20000", "cell_size_check=1")
+_PRAGMAS = ("mmap_size=0", "cache_size=-20000", "cell_size_check=1")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the person's wish
@@ -158,7 +162,8 @@ class QueueWriter:
         self._line = line if line.path.exists() else None
         try:
             connection.text_factory = decode_text
-            for pragma in (*_PRAGMAS, *self._settings(facts), "busy_timeout=0"):
+            keys = f"foreign_keys={'OFF' if ORPHAN_LOGS in self._rights else 'ON'}"
+            for pragma in (keys, *_PRAGMAS, *self._settings(facts), "busy_timeout=0"):
                 connection.execute(f"PRAGMA {pragma}").close()
             if self._guarded:
                 refusal = triggers_refusal(self.rows(FOREIGN_TRIGGERS), self.path)

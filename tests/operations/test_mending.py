@@ -1,0 +1,351 @@
+"""Mending: the sample as it is quoted, each fix and its undo column by column, and what moves meanwhile."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from prismq_gui.insight.health import HealthCheck
+from prismq_gui.insight.health_texts import TEXTS
+from prismq_gui.insight.reader import QueueReader
+from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.journal_records import State
+from prismq_gui.operations.mending import FIXES, mend
+from prismq_gui.operations.messages import OperationKind, Plan, Recorded, Report, Wish
+from prismq_gui.operations.operator import Operator
+from prismq_gui.queue.timestamps import now_utc, parse_utc, utc_text
+from tests.helpers.files import make_foreign_queue, run_sql
+from tests.operations.helping import WHO, exact_rows, integrity
+
+TABLES = ("task_queue", "workers", "task_logs")
+Image = dict[str, list[tuple[object, ...]]]
+
+
+class Desk:
+    """A queue with a journal, and what is done to it in one word."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self.path = path
+        self.journal = Journal(folder)
+        self.operator = Operator(path, who=WHO, journal=self.journal)
+
+    def plan(self, wish: str | Wish) -> Plan:
+        return self.operator.plan(mend(wish) if isinstance(wish, str) else wish, None)
+
+    def do(self, wish: str | Wish) -> Report:
+        report = self.operator.apply(self.plan(wish))
+        assert report.problem is None, report.problem
+        return report
+
+    def undo(self, report: Report) -> Report:
+        plan = self.operator.plan(OperationKind.UNDO, Recorded(report.operation_id))
+        assert plan.refusal is None, plan.refusal
+        done = self.operator.apply(plan)
+        assert done.problem is None, done.problem
+        assert (done.changed, done.skips) == (plan.eligible, ())
+        return done
+
+    def found(self) -> dict[str, int]:
+        with closing(QueueReader(self.path)) as reader:
+            reader.open()
+            check = HealthCheck(reader)
+            for _step in check.steps():
+                pass
+            return {each.code: each.count for each in check.findings}
+
+    def image(self) -> Image:
+        """Every cell of every row, and the schema; of the log, what no operation of ours has written."""
+        image: Image = {table: exact_rows(self.path, table) for table in TABLES}
+        ours = {row[0] for row in run_sql(self.path, f"SELECT log_id FROM task_logs WHERE message LIKE '%{WHO}%'")}
+        ids = [row[0] for row in run_sql(self.path, "SELECT log_id FROM task_logs ORDER BY log_id")]
+        image["task_logs"] = [row for number, row in zip(ids, image["task_logs"], strict=True) if number not in ours]
+        image["workers"].sort(key=str)  # a row that comes back has another place; its cells are the same
+        image["schema"] = run_sql(self.path, "SELECT type, name, sql FROM sqlite_master ORDER BY name")
+        return image
+
+
+@pytest.fixture
+def sample(sample_db: Path, tmp_path: Path) -> Desk:
+    return Desk(sample_db, tmp_path / "my data")
+
+
+@pytest.mark.parametrize(
+    ("code", "found", "changed"),
+    [
+        ("time-iso", 293, 293),
+        ("lease-expired", 38, 38),
+        ("worker-silent", 6, 38),
+        ("finished-names-worker", 268, 268),
+    ],
+)
+def test_each_fix_of_the_sample_and_its_undo_column_by_column(
+    sample: Desk, code: str, found: int, changed: int
+) -> None:
+    before = sample.image()
+    assert sample.found()[code] == found
+    plan = sample.plan(code)
+    assert plan.eligible == changed
+    assert sample.image() == before  # a plan only reads
+    report = sample.do(code)
+    assert report.changed == changed
+    assert report.can_be_undone
+    assert code not in sample.found()
+    assert sample.image() != before
+    undone = sample.undo(report)
+    assert undone.changed == changed
+    assert sample.image() == before
+    assert sample.found()[code] == found
+    again = sample.undo(undone)  # an undo can be undone
+    assert again.changed == changed
+    assert code not in sample.found()
+    assert integrity(sample.path) == "ok"
+
+
+def test_all_fixes_of_the_sample_one_after_another_and_back_in_reverse(sample: Desk) -> None:
+    before = sample.image()
+    assert sample.found()["worker-silent"] == 6
+    done = [sample.do(code) for code in ("time-iso", "lease-expired", "worker-gone", "finished-names-worker")]
+    assert [report.changed for report in done] == [293, 38, 6, 268]
+    left = set(sample.found()) - {"sqlite-fault", "schema-plain-json", "wal-missing"}
+    assert not left
+    for report in reversed(done):
+        sample.undo(report)
+    assert sample.image() == before
+
+
+def test_times_are_of_the_same_second_and_never_early(sample: Desk) -> None:
+    sql = "SELECT id, run_after_utc FROM task_queue WHERE status = 'queued'"
+    before = dict(run_sql(sample.path, sql))
+    sample.do("time-iso")
+    for task_id, cell in run_sql(sample.path, sql):
+        then, now = parse_utc(before[task_id]), parse_utc(cell)
+        assert then is not None
+        assert now is not None
+        assert timedelta(0) <= now - then < timedelta(seconds=1)
+        assert cell == utc_text(now)
+
+
+def test_given_back_as_the_queues_own_rescue_does(sample: Desk, tmp_path: Path) -> None:
+    rescued = tmp_path / "rescued.db"
+    with closing(sqlite3.connect(sample.path)) as source, closing(sqlite3.connect(rescued)) as target:
+        source.execute("UPDATE task_queue SET attempts = max_attempts WHERE id % 2 AND locked_by IS NOT NULL")
+        source.commit()
+        source.backup(target)
+    sample.do("lease-expired")
+    script = (
+        "import sys; from prismq_gui.queue import QueueDatabase; from prismq_gui.queue.stale import release_expired\n"
+    )
+    script += "with QueueDatabase(sys.argv[1]) as db: print(release_expired(db).released)"
+    done = subprocess.run([sys.executable, "-c", script, rescued], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["38"]
+    columns = "id, status, attempts, locked_by, lease_until_utc, reserved_at_utc, processing_started_utc, run_after_utc"
+    columns += ", finished_at_utc IS NULL, error_message IS NULL"
+    sql = f"SELECT {columns} FROM task_queue ORDER BY id"
+    assert run_sql(sample.path, sql) == run_sql(rescued, sql)
+    levels = "SELECT task_id, level FROM task_logs ORDER BY task_id, level"
+    assert run_sql(sample.path, levels) == run_sql(rescued, levels)
+
+
+SICK = {
+    "lease-iso": "UPDATE task_queue SET status = 'leased', locked_by = 'w', lease_until_utc = '2999-01-01T00:00:00.5Z' "
+    "WHERE id < 3",
+    "time-iso-elsewhere": "UPDATE task_queue SET status = 'completed', "
+    "created_at_utc = '2026-01-01T10:00:00.25+02:00', finished_at_utc = '2026-01-01 10:00:00Z', run_after_utc = '2026-01-01T10:00:00', updated_at_utc = 'never' "
+    "WHERE id < 3",
+    "worker-unknown": "UPDATE task_queue SET status = 'leased', locked_by = 'nobody', "
+    "lease_until_utc = '2999-01-01 00:00:00' WHERE id < 3",
+    "worker-gone": "INSERT INTO workers VALUES ('a', x'00ff', '2020-01-01T00:00:00Z'), "
+    "('ü', CAST(x'ff' AS TEXT), 'never')",
+    "log-orphan": "INSERT INTO task_logs (task_id, level, message) VALUES (99, 'INFO', CAST(x'ff' AS TEXT)), "
+    "(98, 'X', '')",
+    "finished-names-worker": "UPDATE task_queue SET status = 'failed', locked_by = CAST(x'ff' AS TEXT) WHERE id < 3",
+    "time-iso": "UPDATE task_queue SET run_after_utc = '2026-01-01T23:59:59.999999-01:30' WHERE id < 3",
+}
+
+
+def sick(tmp_path: Path, code: str) -> Desk:
+    path = make_foreign_queue(tmp_path / "Warteschlange ü.db", 5)
+    run_sql(path, "INSERT INTO task_logs (task_id, level, message) SELECT id, 'INFO', 'line' FROM task_queue")
+    run_sql(path, SICK[code])
+    return Desk(path, tmp_path / "my data")
+
+
+@pytest.mark.parametrize("code", SICK)
+def test_each_other_fix_and_its_undo_byte_for_byte(tmp_path: Path, code: str) -> None:
+    desk = sick(tmp_path, code)
+    before = desk.image()
+    assert code in desk.found()
+    report = desk.do(code)
+    assert report.changed == 2
+    assert code not in desk.found()
+    undone = desk.undo(report)
+    assert desk.image() == before
+    desk.undo(desk.undo(undone))  # and once more forth and back
+    assert desk.image() == before
+    assert integrity(desk.path) == "ok"
+
+
+def test_other_offsets_are_reckoned_to_utc(tmp_path: Path) -> None:
+    desk = sick(tmp_path, "time-iso-elsewhere")
+    desk.do("time-iso-elsewhere")
+    sql = "SELECT created_at_utc, finished_at_utc, run_after_utc, updated_at_utc FROM task_queue WHERE id = 1"
+    assert run_sql(desk.path, sql) == [("2026-01-01 08:00:00", "2026-01-01 10:00:00", "2026-01-01 10:00:00", "never")]
+
+
+def test_missing_indexes_are_made_and_taken_away_again(tmp_path: Path) -> None:
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 50), tmp_path / "my data")
+    for name in ("ix_task_region", "uq_task_idempotency", "ix_logs_task"):
+        run_sql(desk.path, f"DROP INDEX {name}")
+    before = desk.image()
+    plan = desk.plan("index-missing")
+    assert plan.sentence == "3 indexes will be made: ix_task_region, uq_task_idempotency, ix_logs_task."
+    report = desk.do("index-missing")
+    assert report.changed == 3
+    assert "index-missing" not in desk.found()
+    assert "index-changed" not in desk.found()
+    undone = desk.undo(report)
+    assert desk.image() == before
+    desk.undo(undone)
+    assert "index-missing" not in desk.found()
+    assert desk.plan("index-missing").eligible == 0
+
+
+def test_an_index_that_cannot_be_made_is_told_and_the_others_stay(tmp_path: Path) -> None:
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 5), tmp_path / "my data")
+    run_sql(desk.path, "DROP INDEX ix_task_type_status")
+    run_sql(desk.path, "DROP INDEX uq_task_idempotency")
+    run_sql(desk.path, "UPDATE task_queue SET idempotency_key = 'same' WHERE id < 3")
+    report = desk.operator.apply(desk.plan("index-missing"))
+    assert report.problem is not None
+    assert "same idempotency key" in report.problem.what
+    assert report.changed == 1
+    operation = desk.journal.operation(report.operation_id)
+    assert operation is not None
+    assert operation.state is State.FAILED
+    desk.undo(report)
+    assert desk.found()["index-missing"] == 2
+
+
+def test_an_index_of_another_program_under_our_name_is_left_alone(tmp_path: Path) -> None:
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 5), tmp_path / "my data")
+    run_sql(desk.path, "DROP INDEX ix_task_region")
+    run_sql(desk.path, "CREATE INDEX ix_task_region ON workers (heartbeat_utc)")
+    before = desk.image()
+    assert desk.plan("index-missing").eligible == 0
+    assert desk.do("index-missing").changed == 0
+    assert desk.image() == before
+
+
+# -- what moves meanwhile
+
+
+def test_C1_what_moved_since_the_plan_is_left_alone_and_told(sample: Desk) -> None:
+    plan = sample.plan("worker-silent")
+    run_sql(sample.path, "UPDATE workers SET heartbeat_utc = datetime('now') WHERE worker_id = 'worker-00'")
+    run_sql(sample.path, "UPDATE task_queue SET status = 'completed' WHERE id = 168")
+    run_sql(sample.path, "DELETE FROM task_logs WHERE task_id = 207")
+    run_sql(sample.path, "DELETE FROM task_queue WHERE id = 207")
+    report = sample.operator.apply(plan)
+    assert report.problem is None
+    assert report.changed == 38 - 9 - 2
+    assert {(skip.reason, skip.count) for skip in report.skips} == {
+        ("has a worker that gave a sign of life", 9),
+        ("has nothing of it to be mended any more", 1),
+        ("no longer exists", 1),
+    }
+    assert run_sql(sample.path, "SELECT status FROM task_queue WHERE id = 168") == [("completed",)]
+
+
+def test_a_worker_that_beats_again_is_not_taken_off_the_list(tmp_path: Path) -> None:
+    desk = sick(tmp_path, "worker-gone")
+    plan = desk.plan("worker-gone")
+    run_sql(desk.path, "UPDATE workers SET heartbeat_utc = datetime('now') WHERE worker_id = 'a'")
+    report = desk.operator.apply(plan)
+    assert (report.changed, [skip.count for skip in report.skips]) == (1, [1])
+    assert run_sql(desk.path, "SELECT worker_id FROM workers") == [("a",)]
+
+
+def test_an_undo_leaves_alone_what_went_on(sample: Desk) -> None:
+    report = sample.do("lease-expired")
+    run_sql(
+        sample.path, "UPDATE task_queue SET status = 'leased', locked_by = 'new', attempts = 9 WHERE id IN (15, 26)"
+    )
+    plan = sample.operator.plan(OperationKind.UNDO, Recorded(report.operation_id))
+    undone = sample.operator.apply(plan)
+    assert (plan.eligible, undone.changed) == (36, 36)
+    assert [sorted(skip.sample_ids) for skip in undone.skips] == [[15, 26]]
+    assert run_sql(sample.path, "SELECT locked_by FROM task_queue WHERE id = 15") == [("new",)]
+
+
+def test_each_mended_task_has_a_line_that_tells_what_it_was(sample: Desk) -> None:
+    report = sample.do("finished-names-worker")
+    lines = run_sql(sample.path, f"SELECT message, details FROM task_logs WHERE message LIKE '%{WHO}%' ORDER BY log_id")
+    assert len(lines) == 268
+    message, details = lines[0]
+    assert str(message).startswith("freed of the name of worker worker-0")
+    told = json.loads(str(details))
+    assert (told["operation"], told["finding"], told["by"]) == (report.operation_id, "finished-names-worker", WHO)
+    assert str(told["worker"]).startswith("worker-0")
+
+
+def test_the_threshold_of_silence_is_the_wish_s(sample: Desk) -> None:
+    long = (now_utc() - parse_utc("2026-11-24 01:30:00")).total_seconds()  # type: ignore[operator]
+    assert sample.plan(mend("worker-silent", silent_after_s=long)).eligible == 2  # worker-05 alone is silent so long
+
+
+def test_C14_a_copy_is_not_mended(sample: Desk, tmp_path: Path) -> None:
+    copy = sample.path.rename(sample.path.with_name("queue - Kopie.db"))
+    plan = Operator(copy, journal=Journal(tmp_path / "other")).plan(mend("time-iso"), None)
+    assert plan.refusal is not None
+    assert plan.eligible == 0
+
+
+def test_C10_foreign_triggers_forbid_mending(sample: Desk) -> None:
+    run_sql(sample.path, "CREATE TRIGGER spy AFTER UPDATE ON task_queue BEGIN DELETE FROM workers; END")
+    assert sample.plan("time-iso").refusal is not None
+
+
+def test_C11_rows_with_unreadable_json_are_mended_where_the_file_lets_them(tmp_path: Path) -> None:
+    desk = sick(tmp_path, "finished-names-worker")
+    with closing(sqlite3.connect(desk.path, isolation_level=None)) as connection:
+        connection.create_function("json_extract", -1, lambda *_cells: None, deterministic=True)
+        connection.execute("UPDATE task_queue SET payload = 'no json' WHERE id = 1")
+    report = desk.operator.apply(desk.plan("finished-names-worker"))
+    assert report.problem is None
+    assert report.changed + sum(skip.count for skip in report.skips) == 2
+
+
+def test_C8_mending_killed_anywhere_is_told_truly_and_taken_back(tmp_path: Path) -> None:
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 6_000), tmp_path / "my data")
+    run_sql(desk.path, "UPDATE task_queue SET status = 'completed', locked_by = 'w'")
+    before = desk.image()
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from prismq_gui.operations.operator import Operator; from prismq_gui.operations.journal import Journal\n"
+        "from prismq_gui.operations.mending import mend\n"
+        "operator = Operator(Path(sys.argv[1]), who=sys.argv[3], journal=Journal(Path(sys.argv[2])))\n"
+        "plan = operator.plan(mend('finished-names-worker'), None)\n"
+        "operator.apply(plan, on_progress=lambda p: os._exit(9) if p.done > 2500 else None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, desk.path, desk.journal.folder, WHO], check=False)
+    assert done.returncode == 9
+    (operation,) = desk.operator.unfinished()
+    left = run_sql(desk.path, "SELECT count(*) FROM task_queue WHERE locked_by IS NULL")[0][0]
+    assert operation.changed == left
+    assert 2_500 < left < 6_000
+    plan = desk.operator.plan(OperationKind.UNDO, Recorded(operation.id))
+    assert desk.operator.apply(plan).changed == left
+    assert desk.image() == before
+
+
+def test_only_findings_that_say_so_have_a_fix() -> None:
+    assert set(FIXES) | {"wal-large", "fragmented"} == {code for code, text in TEXTS.items() if text.fix}
+    with pytest.raises(ValueError, match="no fix named json-payload"):
+        mend("json-payload")
