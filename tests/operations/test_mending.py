@@ -157,7 +157,8 @@ SICK = {
     "lease-iso": "UPDATE task_queue SET status = 'leased', locked_by = 'w', lease_until_utc = '2999-01-01T00:00:00.5Z' "
     "WHERE id < 3",
     "time-iso-elsewhere": "UPDATE task_queue SET status = 'completed', "
-    "created_at_utc = '2026-01-01T10:00:00.25+02:00', finished_at_utc = '2026-01-01 10:00:00Z', run_after_utc = '2026-01-01T10:00:00', updated_at_utc = 'never' "
+    "created_at_utc = '2026-01-01T10:00:00.25+02:00', finished_at_utc = '2026-01-01 10:00:00Z', "
+    "run_after_utc = '2026-01-01T10:00:00', updated_at_utc = 'never' "
     "WHERE id < 3",
     "worker-unknown": "UPDATE task_queue SET status = 'leased', locked_by = 'nobody', "
     "lease_until_utc = '2999-01-01 00:00:00' WHERE id < 3",
