@@ -64,6 +64,8 @@ def run(wish: CareWish, tell: Tell, stop: Stop) -> CareReport:
     """Do what is wished and return what was done; every error is told in the report."""
     started, problem, stopped = time.perf_counter(), None, False
     try:
+        if stop():
+            raise MaintenanceCancelled("It was stopped before it began. Nothing was changed.")  # noqa: TRY301
         report = _RUNS[wish.kind](wish, tell, stop)
     except MaintenanceCancelled as error:
         report, stopped = CareReport(wish, f"Stopped. {_NOT_DONE[wish.kind]}", undone=(str(error),)), True
