@@ -26,7 +26,7 @@ class RuleWords:
     raised: Field
     over: Field
     hold: Field = field(
-        default_factory=lambda: Field("hold_s", "for", Unit.DURATION, "0 s: at once.", HOLD_LIMITS)
+        default_factory=lambda: Field("hold_s", "held for", Unit.DURATION, "0 s: at once.", HOLD_LIMITS)
     )  # fmt: skip
 
 

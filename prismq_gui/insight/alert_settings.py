@@ -96,13 +96,20 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= MOST_TEXT and "\0" not in value
 
 
-def program_mistake(program: str) -> str:
-    """Return why a program can't be run, '' where it seems it can. Asks the disk."""
-    path = Path(program)
-    if not path.is_absolute():
-        if not program.strip():
-            return "No program is named."
+def path_mistake(program: str) -> str:
+    """Return what is wrong with how a program is named, '' where nothing is. Asks nothing of the disk."""
+    if not program.strip():
+        return "No program is named."
+    if not Path(program).is_absolute():
         return "Write the whole path of the program: it is not looked for elsewhere."
+    return ""
+
+
+def program_mistake(program: str) -> str:
+    """Return why a program can't be run, '' where it seems it can. Asks the disk, or the network where it is there."""
+    if mistake := path_mistake(program):
+        return mistake
+    path = Path(program)
     try:
         if not path.is_file():
             return "That is no file." if path.exists() else "There is no such file."

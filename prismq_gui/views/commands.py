@@ -295,6 +295,14 @@ class Commands(DatabaseCommands):
         page = self._window.logs_page if self._window.page == "logs" else self._window.tasks_page
         page.columns.choose()
 
+    def show_alerts(self, _checked: bool = True) -> None:
+        """Show the alerts."""
+        self._window.show_page("alerts")
+
+    def set_alerts(self) -> None:
+        """Say what is an alert, and how it is told."""
+        self._window.alerts.ask()
+
     def set_thresholds(self) -> None:
         """Say from when on something is a problem."""
         self._window.thresholds.ask()

@@ -27,6 +27,7 @@ from prismq_gui.resources import resource_path
 from prismq_gui.settings import NamedLayout, Settings, SettingsStore, merged
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views import memory, recent_files
+from prismq_gui.views.alert_centre import AlertCentre
 from prismq_gui.views.banner import Banner
 from prismq_gui.views.caution_dialog import CautionDialog
 from prismq_gui.views.commands import Commands
@@ -45,6 +46,7 @@ from prismq_gui.views.threshold_setting import ThresholdSetting
 from prismq_gui.views.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from prismq_gui.views.alerts_page import AlertsPage
     from prismq_gui.views.database_page import DatabasePage
     from prismq_gui.views.failures_page import FailuresPage
     from prismq_gui.views.logs_page import LogsPage
@@ -62,6 +64,7 @@ PAGES = (
     RailPage("logs", "Logs", "scroll-text", "Ctrl+3"),
     RailPage("search", "Search", "search", "Ctrl+Shift+F"),
     RailPage("database", "Database", "database", "Ctrl+5"),
+    RailPage("alerts", "Alerts", "bell", "Ctrl+6"),
 )
 TICK_MS = 1_000
 
@@ -106,6 +109,7 @@ class MainWindow(QMainWindow):
         self.index = IndexSetting(self, self._keep)
         self._stack = QStackedWidget(self)
         self._book = PageBook(self, theme, self._stack)
+        self.alerts = AlertCentre(self, theme, self._keep)
         self._tick_timer = QTimer(self, interval=TICK_MS)
         self._lay_out()
         self._connect()
@@ -363,11 +367,7 @@ class MainWindow(QMainWindow):
 
     def show_badges(self) -> None:
         """Tell at the rail what each page has to tell."""
-        made = self._book.made
-        problems = cast("OverviewPage", page).problem_count if (page := made("overview")) is not None else 0
-        silent = cast("WorkersPage", page).silent_count if (page := made("workers")) is not None else 0
-        failed = cast("FailuresPage", page).failed_lately if (page := made("failures")) is not None else 0
-        for name, count in (("overview", problems), ("workers", silent), ("failures", failed)):
+        for name, count in (*self._book.badges(), ("alerts", self.alerts.raised_count)):
             self.rail.set_badge(name, count, alarm=count > 0)
 
     def _on_tick_timer_timeout(self) -> None:
@@ -375,9 +375,9 @@ class MainWindow(QMainWindow):
             return
         self.desk.look()
         self.status_line.tick(time.monotonic())
-        for name in ("overview", "tasks", "workers", "database"):
+        for name in ("overview", "tasks", "workers", "database", "alerts"):
             if (page := self._book.made(name)) is not None:
-                cast("OverviewPage | TasksPage | WorkersPage | DatabasePage", page).tick()
+                cast("OverviewPage | TasksPage | WorkersPage | DatabasePage | AlertsPage", page).tick()
         self.show_badges()
 
     def _on_tasks_page_rows_shown(self) -> None:
@@ -481,6 +481,7 @@ class MainWindow(QMainWindow):
             self._is_closed = True
             self._tick_timer.stop()
             self._book.stop()
+            self.alerts.stop()
             self.remember()
             self.engine.shutdown()
         super().closeEvent(event)

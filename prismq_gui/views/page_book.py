@@ -21,6 +21,7 @@ from prismq_gui.views import memory
 from prismq_gui.views.plain_text import tooltip
 
 if TYPE_CHECKING:
+    from prismq_gui.views.alerts_page import AlertsPage
     from prismq_gui.views.database_page import DatabasePage
     from prismq_gui.views.failures_page import FailuresPage
     from prismq_gui.views.file_columns import FileColumns
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
     from prismq_gui.views.tasks_page import TasksPage
     from prismq_gui.views.workers_page import WorkersPage
 
-    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage | DatabasePage
+    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage | DatabasePage | AlertsPage
 
-NAMES = ("overview", "tasks", "failures", "workers", "logs", "search", "database")
+NAMES = ("overview", "tasks", "failures", "workers", "logs", "search", "database", "alerts")
 BETWEEN_MS = 20  # so that what the person does meanwhile comes between two pages
 WAIT_MS = 1_500  # for the first rows of a file
 _NEEDED = (  # by pages when they are made
     "prismq_gui.polling.overview_watch", "prismq_gui.polling.failure_desk", "prismq_gui.polling.search_desk",
     "prismq_gui.views.reason_links", "prismq_gui.polling.database_desk",
+    "prismq_gui.polling.alert_desk",
 )  # fmt: skip
 
 
@@ -60,6 +62,7 @@ class PageBook(QObject):
             "logs": self._make_logs,
             "search": self._make_search,
             "database": self._make_database,
+            "alerts": self._make_alerts,
         }
         self._warmer = Warmer([*_NEEDED, *(f"prismq_gui.views.{name}_page" for name in NAMES)])
         self._timer = QTimer(self, singleShot=True)
@@ -82,6 +85,14 @@ class PageBook(QObject):
     def made(self, name: str) -> Page | None:
         """Return a page that is made already."""
         return self._pages.get(name)
+
+    def badges(self) -> tuple[tuple[str, int], ...]:
+        """Return what the pages that are made have to tell at the rail."""
+        made = self._pages.get
+        problems = cast("OverviewPage", page).problem_count if (page := made("overview")) is not None else 0
+        silent = cast("WorkersPage", page).silent_count if (page := made("workers")) is not None else 0
+        failed = cast("FailuresPage", page).failed_lately if (page := made("failures")) is not None else 0
+        return (("overview", problems), ("workers", silent), ("failures", failed))
 
     def _name_keys(self) -> None:
         """Tell the keys of the moment at the buttons of the pages that name one."""
@@ -214,6 +225,16 @@ class PageBook(QObject):
         take_folder()
         return page
 
+    def _make_alerts(self) -> AlertsPage:
+        from prismq_gui.views.alerts_page import AlertsPage  # noqa: PLC0415
+
+        window = self._window
+        page = AlertsPage(self._theme, window.alerts, window)
+        page.table.restore_layout(window.settings.layout("alerts"))
+        page.set_paused(window.session.paused)
+        window.session.changed.connect(lambda: page.set_paused(window.session.paused))
+        return page
+
     # -- what is remembered of them
 
     def remembered(self, settings: Settings) -> Settings:
@@ -223,8 +244,9 @@ class PageBook(QObject):
             settings = replace(settings, overview_span=cast("OverviewPage", made["overview"]).span.value)
         if "search" in made:
             settings = settings.with_layout("search", made["search"].table.save_layout())
-        if "database" in made:
-            settings = settings.with_layout("database", made["database"].table.save_layout())
+        for name in ("database", "alerts"):
+            if name in made:
+                settings = settings.with_layout(name, made[name].table.save_layout())
         if "failures" in made:
             settings = cast("FailuresPage", made["failures"]).remembered(settings)
         if "tasks" in made:
