@@ -29,6 +29,7 @@ from prismq_gui.app import capture, main_window  # noqa: E402
 from prismq_gui.file_marks import Environment, with_mark  # noqa: E402
 from prismq_gui.insight.filters import TaskFilter  # noqa: E402
 from prismq_gui.insight.payload_columns import payload_column  # noqa: E402
+from prismq_gui.operations.database_records import CareKind  # noqa: E402
 from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
 from prismq_gui.views.detail_panel import PAYLOAD, WHY  # noqa: E402
@@ -84,6 +85,7 @@ def scenes(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     window.show_page("logs")
     wait_until(lambda: window.logs_page.model.is_complete, "no log lines")
     yield "logs", window
+    yield from looked_after(window)
     yield from beside(window)
     window.open_path(SAMPLE_COPY.with_name("missing.db"))
     wait_until(lambda: not window.banner.isHidden(), "no banner")
@@ -156,6 +158,24 @@ def chosen(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     yield "columns", columns  # type: ignore[misc]
     columns.accept()
     tasks.columns.reset()
+
+
+def looked_after(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
+    """Show the file as a file, and what the restore of a backup would do."""
+    backup = SAMPLE_COPY.parent / "backups" / "queue-backup-20261101T120000Z.db"
+    backup.parent.mkdir()
+    make_backup(SAMPLE_COPY, backup)
+    window.show_page("database")
+    page = window.database_page
+    page.look(anew=True)
+    wait_until(lambda: page.model.rowCount() == 1 and "Path" in page.file_card.lines(), "the file was not looked at")
+    page.table.selectRow(0)
+    yield "database", window
+    dialog = window.commands.care(CareKind.RESTORE, backup)
+    assert dialog is not None
+    wait_until(lambda: dialog.step is Step.PREVIEW, "no preview of the restore")
+    yield "restore", dialog  # type: ignore[misc]
+    dialog.reject()
 
 
 def beside(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
