@@ -64,7 +64,7 @@ class FilterLine(QLineEdit):
     def _on_self_text_changed(self, text: str) -> None:
         self._set_mistake(None)  # it was one of another text
         if text:
-            self.setClearButtonEnabled(True)  # not before: Qt looks for its icon for 36 ms the first time
+            self.setClearButtonEnabled(True)  # not before: Qt loads its picture then
             self._timer.start()
         else:
             self.offers.hide()

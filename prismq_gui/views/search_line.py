@@ -38,7 +38,7 @@ class SearchLine(QLineEdit):
 
     def _on_self_text_changed(self, text: str) -> None:
         if text:
-            self.setClearButtonEnabled(True)  # not before: Qt looks for its icon for 36 ms the first time
+            self.setClearButtonEnabled(True)  # not before: Qt loads its picture then
             self._timer.start()
         else:
             self.settle()  # an emptied line shows everything at once
