@@ -5,18 +5,22 @@ Owns their order and lifetime. The only module that knows all rooms.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QCoreApplication,
     QEvent,
+    QLockFile,
     QMessageLogContext,
     QProcess,
     Qt,
+    QTimer,
     QtMsgType,
     qInstallMessageHandler,
 )
@@ -35,8 +39,13 @@ from prismq_gui.theme import Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.main_window import MainWindow, capture
 
+if TYPE_CHECKING:
+    from prismq_gui.second_start import FrontDoor
+
 __all__ = ["capture", "main_window", "run_window"]
 
+_LISTEN_AFTER_MS = 500  # the rows come first
+_LOG = logging.getLogger("prismq_gui")
 _QT_LOG = logging.getLogger("prismq_gui.qt")
 _MODES: dict[str, Mode] = {"system": "system", "light": "light", "dark": "dark"}
 
@@ -47,6 +56,7 @@ def run_window(
     read_only: bool = False,
     data_dir: Path | None = None,
     task_id: int | None = None,
+    beside: bool = True,
     on_shown: Callable[[MainWindow], None] | None = None,
 ) -> int:
     """Show the window until it is closed, and return the exit code.
@@ -56,15 +66,23 @@ def run_window(
         read_only: Whether this window must never write it.
         data_dir: Folder for settings and log; None for the system's usual one.
         task_id: The task to show once the file is open.
+        beside: Whether it is a window beside others; else one that runs already is asked to show the file.
         on_shown: Called once when the window is on screen.
     """
-    app = _application()
     folder = data_dir if data_dir is not None else default_folder()
+    first = first_window_lock(folder)
+    if folder is not None and first is None and not beside:
+        from prismq_gui.second_start import hand_over  # noqa: PLC0415 - of use to a second start alone
+
+        if hand_over(folder, path):
+            return 0
+    app = _application()
     with (
         logging_to(folder / "logs" if folder else None) as log,
         _qt_messages_logged(),
         run_marked(folder) as ended_abnormally,
         main_window(app, folder, log) as window,
+        _front_door(folder if first is not None else None, window, data_dir),
     ):
         window.use_index_folder(data_dir / "cache" if data_dir is not None else cache_folder())
         window.new_window_requested.connect(lambda path: start_window(path, data_dir))
@@ -113,6 +131,57 @@ def _engine(folder: Path | None) -> Iterator[Engine]:
         engine.deleteLater()
 
 
+def first_window_lock(folder: Path | None) -> QLockFile | None:
+    """Return the lock of the first window of this folder, held while it is kept; None where another has it."""
+    if folder is None:
+        return None
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = QLockFile(str(folder / "window.lock"))
+    lock.setStaleLockTime(
+        0
+    )  # never by its age: a window stays open for weeks; Qt takes it over from a process that is gone
+    return lock if lock.tryLock(0) else None
+
+
+@contextmanager
+def _front_door(folder: Path | None, window: MainWindow, data_dir: Path | None) -> Iterator[None]:
+    """Let the first window listen, soon after it is shown, for what later starts want to see."""
+    doors: list[FrontDoor] = []
+
+    def listen() -> None:
+        from prismq_gui.second_start import FrontDoor  # noqa: PLC0415 - Qt's network part takes 20 ms
+
+        assert folder is not None
+        door = FrontDoor(folder, window)
+        doors.append(door)
+        door.asked.connect(lambda path: show_asked(window, path, data_dir))
+        if not door.listen():
+            _LOG.warning("no local socket could be made: a second start shows a window of its own")
+
+    if folder is not None:
+        QTimer.singleShot(_LISTEN_AFTER_MS, window, listen)
+    try:
+        yield
+    finally:
+        for door in doors:
+            door.close()
+
+
+def show_asked(window: MainWindow, path: Path | None, data_dir: Path | None) -> None:
+    """Show what a second start asked for: here where no file or this one is open, else in a window beside."""
+    mine = window.session.path
+    if path is not None and mine is None:
+        window.open_path(path)
+    elif path is not None and path != mine:
+        start_window(path, data_dir)
+        return
+    window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized | Qt.WindowState.WindowActive)
+    window.show()
+    window.raise_()
+    window.activateWindow()
+
+
 def _show_once_open(window: MainWindow, task_id: int) -> None:
     window.show_page("tasks")
     once = Qt.ConnectionType.SingleShotConnection
@@ -146,6 +215,7 @@ def start_window(path: Path, data_dir: Path | None, task_id: int | None = None) 
 def window_arguments(path: Path, data_dir: Path | None, task_id: int | None = None) -> list[str]:
     """Return what the program is started with to show a file, and a task of it."""
     arguments = [] if getattr(sys, "frozen", False) else ["-m", "prismq_gui"]
+    arguments.append("--new-window")
     if data_dir is not None:
         arguments += ["--data-dir", str(data_dir.absolute())]
     if task_id is not None:

@@ -103,6 +103,7 @@ def _window(arguments: list[str]) -> int:
     parser.add_argument("file", nargs="?", metavar="FILE", help="queue file; without one the last is opened")
     parser.add_argument("--read-only", action="store_true", help="never write to the file; SQLite itself refuses it")
     parser.add_argument("--task", type=int, metavar="ID", help="show this task once the file is open")
+    parser.add_argument("--new-window", action="store_true", help="show it in a window beside those that run already")
     parser.add_argument("--data-dir", metavar="DIR", type=_file, help="keep settings and logs here (portable use)")
     parser.add_argument("--selftest", metavar="JSON", type=_file, help="test this installation and write what it found")
     parser.add_argument("--version", action="version", version=f"PrismQ {__version__}")
@@ -122,7 +123,8 @@ def _window(arguments: list[str]) -> int:
     except ImportError as error:
         return _fail(no_qt(error))
     path = None if options.file is None else Path(options.file)
-    return run_window(path, read_only=options.read_only, data_dir=options.data_dir, task_id=options.task)
+    beside = options.new_window or options.read_only or options.task is not None
+    return run_window(path, read_only=options.read_only, data_dir=options.data_dir, task_id=options.task, beside=beside)
 
 
 def _file(text: str) -> Path:

@@ -54,6 +54,7 @@ class Opened(ModuleType):
         super().__init__("prismq_gui.app")
         self.asked: list[tuple[Path | None, bool, Path | None]] = []
         self.task_id: int | None = None
+        self.beside = True
 
     def run_window(
         self,
@@ -62,7 +63,9 @@ class Opened(ModuleType):
         read_only: bool = False,
         data_dir: Path | None = None,
         task_id: int | None = None,
+        beside: bool = True,
     ) -> int:
+        self.beside = beside
         self.asked.append((path, read_only, data_dir))
         self.task_id = task_id
         return 0
@@ -147,6 +150,14 @@ def test_options_of_the_window_reach_it(opened: Opened, tmp_path: Path) -> None:
     assert main(["queue.db", "--read-only", "--data-dir", str(tmp_path), "--task", "42"]) == 0
     assert opened.asked == [(Path("queue.db"), True, tmp_path)]
     assert opened.task_id == 42
+    assert opened.beside
+
+
+def test_a_plain_start_may_hand_its_file_to_a_window_that_runs(opened: Opened) -> None:
+    assert main(["queue.db"]) == 0
+    assert not opened.beside
+    assert main(["--new-window", "queue.db"]) == 0
+    assert opened.beside
 
 
 def test_missing_qt_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
