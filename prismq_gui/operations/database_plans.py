@@ -18,6 +18,7 @@ from prismq_gui.insight.messages import FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.operations.database_records import CareKind, CarePlan, CareWish
+from prismq_gui.operations.estimates import CHECKING, COPYING, seconds_text
 from prismq_gui.operations.refusals import FOREIGN_TRIGGERS, access_refusal, read_only_refusal, triggers_refusal
 from prismq_gui.queue.backup import refuse_target
 from prismq_gui.queue.backup_files import backup_folder, new_name
@@ -33,8 +34,6 @@ from prismq_gui.queue.verifying import Verification, verify_backup
 
 Stop = Callable[[], bool]
 READING_DEADLINE_S = 5.0
-# Bytes a second that a slow disk still reaches; a fast one copies at 450 and checks at 350 MB/s.
-_COPYING, _CHECKING = 100e6, 150e6
 _BACKUP_MARGIN = 1.02
 _MOST_EXPIRED = 10_000
 _OURS = "this program itself"
@@ -99,14 +98,6 @@ def others(path: Path) -> tuple[str, ...]:
     return tuple(each for each in holders(path) if _OURS not in each)
 
 
-def seconds_text(size: float, rate: float) -> str:
-    """Return how long work on so many bytes takes at most, at so many a second."""
-    seconds = size / rate
-    if seconds < 1:
-        return "less than a second"
-    return f"up to {seconds:,.0f} s" if seconds < 120 else f"up to {seconds / 60:,.0f} min"
-
-
 def _whole(facts: FileFacts) -> int:
     return facts.size_bytes + facts.wal_bytes
 
@@ -121,7 +112,7 @@ def _plan_checkpoint(wish: CareWish, facts: FileFacts) -> CarePlan:
             f"Workers that want to write wait: at most {CHECKPOINT_WAIT_S * 1000:.0f} ms for others, and the copying.",
             "Who reads old content keeps the part it needs: then the rest is left, and told.",
         ),
-        (("WAL", bytes_text(facts.wal_bytes)), ("Estimate", seconds_text(facts.wal_bytes, _COPYING))),
+        (("WAL", bytes_text(facts.wal_bytes)), ("Estimate", seconds_text(facts.wal_bytes, COPYING))),
     )
 
 
@@ -148,7 +139,7 @@ def _plan_integrity(wish: CareWish, facts: FileFacts) -> CarePlan:
         wish,
         "All pages, rows and index entries of the file are read and checked. Nothing is changed, nor repaired.",
         ("It holds a snapshot: the WAL of a busy queue grows meanwhile. Workers go on; Stop ends it at once.",),
-        (("To read", bytes_text(_whole(facts))), ("Estimate", seconds_text(_whole(facts), _CHECKING)),
+        (("To read", bytes_text(_whole(facts))), ("Estimate", seconds_text(_whole(facts), CHECKING)),
          ("Findings told", f"the first {MOST_FINDINGS}")),
     )  # fmt: skip
 
@@ -158,7 +149,7 @@ def _plan_foreign_keys(wish: CareWish, facts: FileFacts) -> CarePlan:
         wish,
         "Log lines whose task is gone are looked for. Nothing is changed.",
         ("It holds a snapshot: the WAL of a busy queue grows meanwhile. Workers go on; Stop ends it at once.",),
-        (("Estimate", seconds_text(_whole(facts), 4 * _CHECKING)), ("Findings told", f"the first {MOST_FINDINGS}")),
+        (("Estimate", seconds_text(_whole(facts), 4 * CHECKING)), ("Findings told", f"the first {MOST_FINDINGS}")),
     )
 
 
@@ -176,7 +167,7 @@ def _plan_backup(wish: CareWish, facts: FileFacts) -> CarePlan:
         (
             ("Size", bytes_text(size)),
             ("Free there", bytes_text(free) if free is not None else "not known"),
-            ("Estimate", seconds_text(size, 1 / (1 / _COPYING + 1 / _CHECKING))),
+            ("Estimate", seconds_text(size, 1 / (1 / COPYING + 1 / CHECKING))),
         ),
     )
 
@@ -212,7 +203,7 @@ def _plan_verify(wish: CareWish, source: Path) -> CarePlan:
         wish,
         "The backup is read wholly and checked: header, tables, all pages and indexes. Nothing is changed.",
         (),
-        (("Size", bytes_text(size)), ("Estimate", seconds_text(size, _CHECKING))),
+        (("Size", bytes_text(size)), ("Estimate", seconds_text(size, CHECKING))),
     )
 
 
@@ -255,7 +246,7 @@ def _plan_restore(wish: CareWish, tell: Tell, stop: Stop) -> CarePlan:
     size = found.pages * found.page_size
     facts = (
         ("Tasks in the backup", f"{found.tasks:,}"), ("Log lines", f"{found.logs:,}"),
-        ("Size", bytes_text(size)), ("Estimate", seconds_text(size, 1 / (2 / _COPYING + 1 / _CHECKING))),
+        ("Size", bytes_text(size)), ("Estimate", seconds_text(size, 1 / (2 / COPYING + 1 / CHECKING))),
     )  # fmt: skip
     sentence = f"The queue gets the content of {wish.source.name}, whole or not at all."
     return CarePlan(wish, sentence, tuple(warnings), facts, name_to_type=wish.path.name)

@@ -20,6 +20,7 @@ from prismq_gui.insight.messages import FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
+from prismq_gui.operations.estimates import REWRITING, seconds_text
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report
 from prismq_gui.operations.plan import refused_plan, write_refusal
 from prismq_gui.operations.wording import bytes_text
@@ -80,6 +81,7 @@ def _vacuum_plan(facts: FileFacts, size: int, freed: int, free_pages: int, ident
             ("WAL", bytes_text(facts.wal_bytes)),
             ("Free pages", f"{free_pages:,}"),
             ("Would free", bytes_text(freed)),
+            ("Estimate", seconds_text(size, REWRITING)),
             ("Free beside the file", bytes_text(room_beside)),
             ("Free for temporary files", bytes_text(room_temp)),
         ),

@@ -11,8 +11,10 @@ import pytest
 
 from prismq_gui.insight.problems import ProblemKind
 from prismq_gui.operations import database_care, database_plans
-from prismq_gui.operations.database_plans import seconds_text
 from prismq_gui.operations.database_records import CareKind, CarePlan, CareReport, CareWish
+from prismq_gui.operations.estimates import seconds_text
+from prismq_gui.operations.messages import OperationKind
+from prismq_gui.operations.operator import Operator
 from prismq_gui.queue import QueueDatabase, back_up
 from prismq_gui.queue.upkeep import MaintenanceProgress
 from tests.helpers.files import make_foreign_queue, run_sql
@@ -152,6 +154,12 @@ def test_a_retention_that_is_stopped_tells_what_is_done_for_good(tmp_path: Path)
     assert 0 < left < 6_000  # type: ignore[operator]
     assert report.sentence == f"Stopped: {6_000 - left:,} tasks were deleted, with 0 log lines."  # type: ignore[operator]
     assert "what was deleted stays so" in report.undone[-1]
+
+
+def test_D5_size_estimate_and_that_workers_wait_are_told_before_a_vacuum(path: Path) -> None:
+    found = Operator(path).plan(OperationKind.VACUUM, None)
+    assert {"Size", "Estimate"} <= {name for name, _ in found.facts}
+    assert any("Workers that want to write wait" in warning for warning in found.warnings)
 
 
 def test_how_long_it_takes_is_said_in_words() -> None:
