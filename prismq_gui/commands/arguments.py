@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -126,6 +126,24 @@ def span(text: str) -> timedelta:
     if not 0 < seconds <= 100 * 365 * 86_400:
         raise argparse.ArgumentTypeError("a span of time is expected, such as 90s, 15m, 2h or 7d")
     return timedelta(seconds=seconds)
+
+
+def moment(text: str) -> datetime:
+    """Turn a time into naive UTC; without an offset it is UTC already."""
+    from prismq_gui.queue.timestamps import parse_utc  # noqa: PLC0415 - seldom needed
+
+    found = parse_utc(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("a time is expected, such as '2026-03-01 12:00:00' or 2026-03-01T12:00+01:00")
+    return found
+
+
+def whole_number(text: str) -> int:
+    """Turn an argument into a whole number that SQLite can hold, below zero too."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19 and -(2**63) <= int(text) < 2**63):
+        raise argparse.ArgumentTypeError("a whole number is expected")
+    return int(text)
 
 
 def seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""The verbs that change tasks: ``retry`` and ``cancel``.
+"""The verbs that change tasks: ``retry``, ``cancel``, ``release``, ``delete``, ``priority``, ``run-now``, ``run-at``.
 
 They plan, tell the plan, ask, apply and report, by the same code as the window. Nothing is ever "all" by accident.
 """
@@ -8,25 +8,50 @@ from __future__ import annotations
 import argparse
 import sys
 from array import array
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prismq_gui.commands.arguments import (
     add_database,
     add_filters,
     database_path,
+    file_argument,
     looks_like_an_id,
+    moment,
+    span,
     task_filter,
     task_id,
+    whole_number,
 )
 from prismq_gui.commands.command import Command, Exit, UsageError, tell_problem
 from prismq_gui.commands.output import cell, fields_of, json_line, note, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
-from prismq_gui.insight.problems import Problem
-from prismq_gui.operations.messages import Matching, OperationKind, Plan, Report, Selected, Target
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.messages import (
+    Matching,
+    OperationKind,
+    Plan,
+    Progress,
+    Report,
+    Selected,
+    Target,
+    Wish,
+    delete,
+    run_at,
+    set_priority,
+)
 from prismq_gui.operations.operator import Operator
+from prismq_gui.queue.timestamps import now_utc
+from prismq_gui.settings import default_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prismq_gui.insight.language_nodes import Query
+
+SHORT_ID = 8
+"""So much of an operation's id is shown, and is enough to name it."""
 
 _SAMPLE_IDS = 10
 
@@ -40,6 +65,40 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_filters(parser)
     parser.add_argument("--all", action="store_true", help="every task of the queue; needed where no filter is given")
     add_consent(parser)
+    add_journal(parser)
+    parser.add_argument(
+        "--no-undo",
+        action="store_true",
+        help="keep nothing to undo it with; needed where the journal cannot be written",
+    )
+
+
+def add_journal(parser: argparse.ArgumentParser) -> None:
+    """Add --settings, which says where the journal of operations lies."""
+    parser.add_argument(
+        "--settings", type=file_argument, metavar="DIR",
+        help="the folder of the journal of operations (the window's --data-dir); default: that of your own data",
+    )  # fmt: skip
+
+
+def journal_of(options: argparse.Namespace) -> Journal:
+    """Return the journal that the arguments name.
+
+    Raises:
+        ProblemError: There is no folder for the person's own data, and none is named.
+    """
+    folder: Path | None = options.settings or default_folder()
+    if folder is None:
+        raise ProblemError(
+            Problem(
+                ProblemKind.NOT_FOUND,
+                "There is no folder for your own data, where the journal of operations lies",
+                "",
+                "Nothing was changed.",
+                "Name one with --settings, or say --no-undo.",
+            )
+        )
+    return Journal(folder)
 
 
 def add_consent(parser: argparse.ArgumentParser) -> None:
@@ -88,12 +147,12 @@ def _has_no_field(query: Query) -> bool:
     return words(query)
 
 
-def _change(kind: OperationKind, options: argparse.Namespace) -> int:
+def _change(wish: Wish | OperationKind, options: argparse.Namespace) -> int:
     target = _target(options)
-    operator = Operator(database_path(options))
+    operator = Operator(database_path(options), journal=None if options.no_undo else journal_of(options))
     require_consent_can_be_had(options)
     with stoppable() as should_stop:
-        plan = operator.plan(kind, target, should_stop=should_stop)
+        plan = operator.plan(wish, target, should_stop=should_stop)
     return carry_out(operator, plan, options)
 
 
@@ -108,13 +167,16 @@ def require_consent_can_be_had(options: argparse.Namespace) -> None:
         raise UsageError("nobody can be asked here: say --yes, or --dry-run for the plan alone. Nothing was changed.")
 
 
-def carry_out(operator: Operator, plan: Plan, options: argparse.Namespace) -> int:
-    """Tell a plan, ask, apply it and tell the report; return the exit code."""
+Act: TypeAlias = "Callable[[Callable[[Progress], None], Callable[[], bool]], Report]"
+
+
+def carry_out(operator: Operator, plan: Plan, options: argparse.Namespace, act: Act | None = None) -> int:
+    """Tell a plan, ask, apply it (or ``act`` instead) and tell the report; return the exit code."""
     if plan.refusal is not None:
         return tell_problem(plan.refusal, as_json=options.json)
     if not options.json:
         _print_plan(plan)
-    nothing = plan.eligible == 0 and plan.kind is not OperationKind.VACUUM
+    nothing = plan.eligible == 0 and plan.kind is not OperationKind.VACUUM and act is None
     if nothing or options.dry_run:
         if options.json:
             say(json_line({"plan": _plan_object(plan), "report": None}))
@@ -124,10 +186,13 @@ def carry_out(operator: Operator, plan: Plan, options: argparse.Namespace) -> in
     if not (options.yes or _is_confirmed(plan)):
         note("Nothing was changed.")
         return Exit.DECLINED
+    undoable = not getattr(options, "no_undo", False)
+
+    def applying(on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Report:
+        return operator.apply(plan, on_progress=on_progress, should_stop=should_stop, undoable=undoable)
+
     with bar(plan.kind.value) as show, stoppable() as should_stop:
-        report = operator.apply(
-            plan, on_progress=lambda p: show(p.done, p.total, p.text), should_stop=should_stop
-        )  # fmt: skip
+        report = (act or applying)(lambda p: show(p.done, p.total, p.text), should_stop)
     return _told(plan, report, options)
 
 
@@ -158,6 +223,8 @@ def _told(plan: Plan, report: Report, options: argparse.Namespace) -> int:
         say(json_line({"plan": _plan_object(plan), "report": _report_object(report)}))
     else:
         say(visible_line(report.sentence))
+        if report.can_be_undone:
+            note(f"To take it back: prismq-gui undo {report.operation_id[:SHORT_ID]}")
         for title, text in report.facts:
             say(f"  {visible_line(title)}: {visible_line(text)}")
     if report.problem is not None:
@@ -181,6 +248,7 @@ def _report_object(report: Report) -> dict[str, Any]:
         "operation_id": report.operation_id, "changed": report.changed,
         "skips": [fields_of(skip) for skip in report.skips], "stopped": report.stopped,
         "elapsed_s": round(report.elapsed_s, 3), "sentence": report.sentence,
+        "can_be_undone": report.can_be_undone,
         "problem": None if problem is None else fields_of(problem), "facts": dict(report.facts),
     }  # fmt: skip
 
@@ -189,8 +257,61 @@ def _retry(options: argparse.Namespace) -> int:
     return _change(OperationKind.RETRY, options)
 
 
+def _cancel_arguments(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--ask", action="store_true", help="running tasks instead: ask their workers to end them")
+    how.add_argument(
+        "--force", action="store_true",
+        help="running tasks instead: take them from their workers, which go on to the end of their handlers",
+    )  # fmt: skip
+
+
 def _cancel(options: argparse.Namespace) -> int:
-    return _change(OperationKind.CANCEL, options)
+    if options.ask:
+        return _change(OperationKind.ASK_TO_CANCEL, options)
+    return _change(OperationKind.FORCE_CANCEL if options.force else OperationKind.CANCEL, options)
+
+
+def _release(options: argparse.Namespace) -> int:
+    return _change(OperationKind.RELEASE, options)
+
+
+def _delete_arguments(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser)
+    parser.add_argument(
+        "--even-if-running", action="store_true", help="those too that a worker holds with a lease that has not run out"
+    )
+
+
+def _delete(options: argparse.Namespace) -> int:
+    return _change(delete(even_if_running=options.even_if_running), options)
+
+
+def _priority_arguments(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser)
+    parser.add_argument(
+        "--to", type=whole_number, metavar="N", required=True, help="the priority; lower runs first, 100 is usual"
+    )
+
+
+def _priority(options: argparse.Namespace) -> int:
+    return _change(set_priority(options.to), options)
+
+
+def _run_now(options: argparse.Namespace) -> int:
+    return _change(OperationKind.RUN_NOW, options)
+
+
+def _run_at_arguments(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser)
+    when = parser.add_mutually_exclusive_group(required=True)
+    when.add_argument("--at", type=moment, metavar="TIME", help="not before this moment, UTC unless it has an offset")
+    when.add_argument("--delay", type=span, metavar="SPAN", help="not before this time has passed: 90s, 15m, 2h, 7d")
+
+
+def _run_at(options: argparse.Namespace) -> int:
+    return _change(run_at(options.at or now_utc() + options.delay), options)
 
 
 _JSON = (
@@ -201,5 +322,19 @@ COMMANDS: Final = {
     "retry": Command(
         f"Queue failed, dead or cancelled tasks again, to be claimed at once.\n{_JSON}", _arguments, _retry
     ),
-    "cancel": Command(f"Cancel waiting tasks; running ones are left alone and told.\n{_JSON}", _arguments, _cancel),
-}
+    "cancel": Command(
+        f"Cancel waiting tasks; running ones are left alone and told, unless they are meant.\n{_JSON}",
+        _cancel_arguments, _cancel,
+    ),
+    "release": Command(
+        f"Take running tasks from their workers and queue them again, as if this attempt had not been.\n{_JSON}",
+        _arguments, _release,
+    ),
+    "delete": Command(f"Delete tasks of any status, with their log lines.\n{_JSON}", _delete_arguments, _delete),
+    "priority": Command(
+        f"Give tasks that wait, or that ended without success, another priority.\n{_JSON}",
+        _priority_arguments, _priority,
+    ),
+    "run-now": Command(f"Make waiting tasks due at once.\n{_JSON}", _arguments, _run_now),
+    "run-at": Command(f"Put waiting tasks off until a moment.\n{_JSON}", _run_at_arguments, _run_at),
+}  # fmt: skip

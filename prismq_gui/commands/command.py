@@ -61,6 +61,14 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "enqueue": ("enqueueing", "put a task into the queue"),
     "retry": ("changing", "queue failed, dead or cancelled tasks again"),
     "cancel": ("changing", "cancel waiting tasks"),
+    "release": ("changing", "take running tasks from their workers and queue them again"),
+    "delete": ("changing", "delete tasks with their log lines"),
+    "priority": ("changing", "give tasks another priority"),
+    "run-now": ("changing", "make waiting tasks due at once"),
+    "run-at": ("changing", "put waiting tasks off until a moment"),
+    "history": ("history", "list what was done to tasks, and what became of it"),
+    "undo": ("history", "take an operation back"),
+    "finish": ("history", "do the rest of an operation that was stopped or interrupted"),
     "vacuum": ("keeping", "rewrite the file without its free pages"),
     "backup": ("keeping", "copy the queue to another file while it is used"),
     "worker": ("working", "run tasks of a queue without a window"),
@@ -70,7 +78,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 }
 """Each verb with the module that holds it and one line of help; one without help is not shown."""
 
-CHANGING: Final = frozenset({"enqueue", "retry", "cancel", "vacuum", "backup"})
+CHANGING: Final = frozenset(
+    {
+        "enqueue", "retry", "cancel", "release", "delete", "priority", "run-now", "run-at", "undo", "finish", "vacuum",
+        "backup",
+    }
+)  # fmt: skip
 """The verbs whose result must not be taken for done where nobody could read it."""
 
 _KINDS: Final = {ProblemKind.BUSY: Exit.BUSY, ProblemKind.LOCKED: Exit.BUSY, ProblemKind.INTERRUPTED: Exit.INTERRUPTED}

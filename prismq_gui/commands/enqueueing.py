@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prismq_gui.commands.arguments import add_database, add_durable, database_path, file_argument, span
+from prismq_gui.commands.arguments import add_database, add_durable, database_path, file_argument, moment, span
 from prismq_gui.commands.command import Command, Exit, UsageError
 from prismq_gui.commands.output import json_line, say
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
-from prismq_gui.queue.timestamps import parse_utc
 
 if TYPE_CHECKING:
     from prismq_gui.queue.client import QueueClient
@@ -39,19 +38,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--priority", type=int, default=100, metavar="N", help="lower runs first; default 100")
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--delay", type=span, metavar="SPAN", help="not before this time has passed: 90s, 15m, 2h, 7d")
-    when.add_argument("--at", type=_moment, metavar="TIME", help="not before this moment, UTC unless it has an offset")
+    when.add_argument("--at", type=moment, metavar="TIME", help="not before this moment, UTC unless it has an offset")
     parser.add_argument("--max-attempts", type=int, default=5, metavar="N", help="how often it may be tried; default 5")
     parser.add_argument("--compatibility", metavar="JSON", help="what a worker must offer")
     parser.add_argument("--key", metavar="TEXT", help="idempotency key: at most one task has it")
     add_durable(parser)
     parser.add_argument("--create", action="store_true", help="make the queue file where there is none")
-
-
-def _moment(text: str) -> datetime:
-    moment = parse_utc(text)
-    if moment is None:
-        raise argparse.ArgumentTypeError("a time is expected, such as '2026-03-01 12:00:00' or 2026-03-01T12:00+01:00")
-    return moment
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,17 @@ class Done:
 
 
 Call = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for the program's own data (settings, journal) of this test alone, in processes that it starts too."""
+    folder = tmp_path / "own data"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    monkeypatch.setenv("LOCALAPPDATA", str(folder))
+    if sys.platform == "darwin":
+        monkeypatch.setenv("HOME", str(folder))
+    return folder
 
 
 @pytest.fixture
