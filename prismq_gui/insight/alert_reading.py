@@ -77,12 +77,24 @@ def figures_of(
         Measure(RuleKind.DISK_FREE, disk.free_bytes),
     ]
     if workers is None:
-        return AlertFigures(at_utc, at_s, tuple(measures))
-    read_at = overview.workers.read_at_utc or at_utc
-    measures += _silences(workers, min(read_at, at_utc), hearing)
-    measures.append(Measure(RuleKind.SILENT_WORKER, _nobody_s(overview, workers, min(read_at, at_utc), hearing)))
-    is_whole = len(workers) < MOST_WORKERS
-    return AlertFigures(at_utc, at_s, tuple(measures), frozenset({RuleKind.SILENT_WORKER} if is_whole else ()))
+        return AlertFigures(at_utc, at_s, tuple(measures), read_at_utc=_read_at(overview))
+    beats_at = min(overview.workers.read_at_utc or at_utc, at_utc)
+    measures += _silences(workers, beats_at, hearing)
+    measures.append(Measure(RuleKind.SILENT_WORKER, _nobody_s(overview, workers, beats_at, hearing)))
+    whole = frozenset({RuleKind.SILENT_WORKER} if len(workers) < MOST_WORKERS else ())
+    return AlertFigures(at_utc, at_s, tuple(measures), whole, _read_at(overview))
+
+
+def _read_at(overview: Overview) -> tuple[tuple[RuleKind, datetime], ...]:
+    """Return when the figures of each kind were read, the oldest of several."""
+    found = {
+        RuleKind.FAILED_RATE: (overview.failures.read_at_utc, overview.rates.read_at_utc),
+        RuleKind.OLDEST_WAITING: (overview.oldest.read_at_utc,),
+        RuleKind.DEAD_LETTERS: (overview.failures.read_at_utc,),
+        RuleKind.SILENT_WORKER: (overview.workers.read_at_utc,),
+    }
+    known = {kind: [each for each in times if each is not None] for kind, times in found.items()}
+    return tuple((kind, min(times)) for kind, times in known.items() if len(times) == len(found[kind]))
 
 
 def _fresh(figure: Figure[T], now: datetime) -> T | None:

@@ -57,13 +57,15 @@ class Measure:
 class AlertFigures:
     """One look. ``at_s`` is of a clock that nobody sets; ``at_utc`` is naive.
 
-    Of kinds in ``complete`` every subject is named: one that is not is well.
+    Of kinds in ``complete`` every subject is named: one that is not is well. ``read_at_utc`` says when the figures of a
+    kind were read: older ones than were judged before say nothing, for looks come from two threads.
     """
 
     at_utc: datetime
     at_s: float
     measures: tuple[Measure, ...]
     complete: frozenset[RuleKind] = frozenset()
+    read_at_utc: tuple[tuple[RuleKind, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class AlertMachine:
         self.rules = rules or AlertRules()
         self._tracks: dict[tuple[RuleKind, str], _Track] = {}
         self._looked: set[RuleKind] = set()
+        self._read_at: dict[RuleKind, datetime] = {}
 
     def restore(self, raised: Iterable[tuple[RuleKind, str]]) -> None:
         """Take these for raised: they were when the file was last watched."""
@@ -133,20 +136,29 @@ class AlertMachine:
     def take(self, figures: AlertFigures) -> tuple[AlertEvent, ...]:
         """Judge a look, and return what has changed by it."""
         told: list[AlertEvent] = []
+        late = {kind for kind, read_at in figures.read_at_utc if self._is_late(kind, read_at)}
         named = {(each.kind, each.subject) for each in figures.measures}
         gone = [
             Measure(kind, 0.0, subject)
             for kind, subject in sorted(self._tracks, key=lambda key: (key[0].value, key[1]))
-            if kind in figures.complete and (kind, subject) not in named
+            if kind in figures.complete - late and (kind, subject) not in named
         ]
         known = set()
         for measure in (*figures.measures, *gone):
-            if measure.value is None or not self.rules[measure.kind].on:
+            if measure.value is None or measure.kind in late or not self.rules[measure.kind].on:
                 continue
             known.add(measure.kind)
             told += self._judge(measure, figures)
         self._looked |= known
         return tuple(told)
+
+    def _is_late(self, kind: RuleKind, read_at: datetime) -> bool:
+        """Whether newer figures of a kind were judged already; much newer ones are of before the clock was set back."""
+        before = self._read_at.get(kind)
+        if before is not None and 0 < (before - read_at).total_seconds() <= MOST_GAP_S:
+            return True
+        self._read_at[kind] = read_at
+        return False
 
     def _judge(self, measure: Measure, figures: AlertFigures) -> list[AlertEvent]:
         assert measure.value is not None

@@ -117,7 +117,7 @@ class AlertWatch(Worker):
         """Judge and tell by these from now on."""
         self._settings = settings
         events = self._machine.set_rules(settings.rules, self._listening.now())
-        if self._opening is not None:
+        if self._opening is not None and (events or self._last is not None):  # else nothing was looked at yet
             self._tell(events, own_look=False)
 
     @Slot(object)

@@ -15,7 +15,8 @@ from prismq_gui.insight.alerts import AlertChange, AlertEvent
 from prismq_gui.polling.alert_messages import ProgramEnd, ProgramWish
 from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.theme import Theme, set_role
-from prismq_gui.views.alert_parts import ProgramPart, RulesPart, TellingPart
+from prismq_gui.views.alert_parts import RulesPart, TellingPart
+from prismq_gui.views.alert_program import ProgramPart
 from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, visible
 

@@ -31,7 +31,7 @@ COLUMNS = (
     Column("program", "Program", 18),
 )
 MOST_LINES = 3
-NOT_OVER = "raised still"
+NOT_OVER = "still raised"
 _NAME_CHARACTERS = 60
 
 

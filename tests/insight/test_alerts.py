@@ -155,6 +155,25 @@ def test_a_rule_that_is_switched_off_ends_what_it_had_raised():
     assert [each.quiet for each in watch.look(500)] == [True]
 
 
+def test_older_figures_than_were_judged_say_nothing_but_after_the_clock_was_set_back():
+    watch = Watch(AlertRules(oldest_waiting=Rule(100.0, 50.0, 0.0)))
+    read_at = START
+
+    def take(value: float, later_s: float) -> list[AlertChange]:
+        nonlocal read_at
+        read_at += timedelta(seconds=later_s)
+        watch.at_s += 1
+        figures = AlertFigures(read_at, watch.at_s, (Measure(WAITING, value),), read_at_utc=((WAITING, read_at),))
+        return [event.change for event in watch.machine.take(figures)]
+
+    assert take(0, 0) == []
+    assert take(500, 60) == [AlertChange.RAISED]
+    assert take(0, -30) == []  # of another thread, read before
+    assert take(0, 29) == []
+    assert take(500, 2) == []
+    assert take(0, -3_600) == [AlertChange.CLEARED]
+
+
 KINDS = st.sampled_from([WAITING, SILENT, RuleKind.DISK_FREE])
 VALUES = st.one_of(st.none(), st.floats(0, 300), st.sampled_from([49.9, 50.0, 99.9, 100.0]))
 LOOKS = st.lists(st.tuples(st.floats(0.1, 400), KINDS, st.sampled_from(["", "one", "two"]), VALUES), max_size=60)

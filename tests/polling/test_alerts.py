@@ -138,6 +138,19 @@ def test_beside_an_overview_nothing_more_is_read(hear, monkeypatch, queue):
     assert heard.engine.alerts.looks == 0
 
 
+def test_figures_that_an_overview_read_before_do_not_end_what_a_later_look_raised(hear, quick, queue):
+    heard = hear()
+    heard.engine.start_overview()
+    heard.engine.show_past(Span.TEN_MINUTES)
+    heard.open(queue).looked()
+    run_sql(queue, BURY)
+    heard.until(lambda: len(heard.told()) == 1)
+    seen: list[object] = []
+    heard.engine.overview.connect(seen.append)
+    heard.until(lambda: len(seen) > 3)  # some of them told figures that were read before the alert
+    assert len(heard.told()) == 1
+
+
 def test_a_hidden_window_is_looked_at_once_a_minute_at_most(hear, monkeypatch, queue, qtbot):
     monkeypatch.setattr(alert_watch, "TICK_MS", 10)
     monkeypatch.setattr(alert_watch, "FIRST_S", 0.0)
@@ -238,7 +251,8 @@ def test_however_the_program_ends_it_is_told_shortly(hear, wish, words):
     assert len(heard.ends[0].text) < alert_hook.MOST_OUTPUT + 200
 
 
-def test_programs_run_one_at_a_time_and_not_endlessly_many_wait(hear, tmp_path):
+def test_programs_run_one_at_a_time_and_not_endlessly_many_wait(hear, tmp_path, monkeypatch):
+    monkeypatch.setattr(alert_hook, "MOST_WAITING", 4)
     heard = hear()
     mark = tmp_path / "running"
     code = f"import os, time; os.mkdir({str(mark)!r}); time.sleep(0.02); os.rmdir({str(mark)!r})"
