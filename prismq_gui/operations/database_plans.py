@@ -287,6 +287,7 @@ def _plan_release(wish: CareWish, connection: ReadConnection) -> CarePlan:
         f"Tasks whose lease is over are queued again ({told}); those without attempts left are buried.",
         ("A worker of the past that still works on one of them would do it twice.",),
         (("Leases that are over", told),),
+        count=count,
     )
 
 
@@ -307,7 +308,7 @@ def _plan_retention(wish: CareWish, tell: Tell, stop: Stop) -> CarePlan:
     warnings = [f"It can't be taken back but from a backup. {before}"]
     warnings.append("At most 500 rows at a time; workers go first in between. The file keeps its size until a vacuum.")
     sentence = f"{found.total:,} finished tasks are deleted, with {found.logs:,} log lines."
-    return CarePlan(wish, sentence, tuple(warnings), tuple(facts))
+    return CarePlan(wish, sentence, tuple(warnings), tuple(facts), count=found.total)
 
 
 def _size(path: Path) -> int:

@@ -72,6 +72,7 @@ class CarePlan:
         facts: Labelled figures.
         refusal: Why it isn't done at all.
         nothing: There is nothing to do.
+        count: How many tasks it changes; 0 where it is about the file.
         name_to_type: What the person must type before it is done; '' for nothing.
     """
 
@@ -81,6 +82,7 @@ class CarePlan:
     facts: Lines = ()
     refusal: Problem | None = None
     nothing: bool = False
+    count: int = 0
     name_to_type: str = ""
 
 

@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from prismq_gui.backup_folders import folder_of, with_folder
-from prismq_gui.operations.database_records import CareKind, CareReport, CareWish
+from prismq_gui.operations.consent import TypedConsent
+from prismq_gui.operations.database_records import CareKind, CarePlan, CareReport, CareWish
 from prismq_gui.queue.backup_files import backup_folder
 from prismq_gui.theme import Theme
 
@@ -123,6 +124,7 @@ class DatabaseCommands(QObject):
         wish = CareWish(kind, path, read_only=self._window.session.read_only, source=source, folder=folder)
         dialog = CareDialog(self._theme, self._window.engine.database, wish, self._window)
         self.care_dialog = dialog
+        dialog.consent_for = self._consent_for
         if kind is CareKind.RESTORE:
             read_only = wish.read_only
             dialog.started.connect(self._window.session.let_go)
@@ -133,6 +135,11 @@ class DatabaseCommands(QObject):
         self._window.update_actions()
         dialog.start()
         return dialog
+
+    def _consent_for(self, plan: CarePlan) -> TypedConsent | None:
+        """Return what must be typed before tasks of a production file are changed."""
+        deletes = plan.wish.kind is CareKind.RETENTION
+        return self._window.desk.consent_for(dangerous=deletes, count=plan.count) if plan.count else None
 
     def _on_care_dialog_done_with(self, report: CareReport | None) -> None:
         if report is not None:

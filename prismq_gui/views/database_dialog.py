@@ -5,11 +5,14 @@ Owns the steps and that work runs at most once. Must not plan nor do anything: a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.problems import Problem
+from prismq_gui.operations.consent import TypedConsent
 from prismq_gui.operations.database_records import CareKind, CarePlan, CareReport, CareWish
 from prismq_gui.polling.database_desk import CareNews, DatabaseDesk
 from prismq_gui.queue.upkeep import MaintenanceProgress
@@ -67,6 +70,7 @@ class CareDialog(QDialog):
         self.kind = kind = wish.kind
         self.options = CareOptions(theme, wish, self)
         self._number = 0
+        self.consent_for: Callable[[CarePlan], TypedConsent | None] = lambda _plan: None
         self.plan: CarePlan | None = None
         self.report: CareReport | None = None
         self.step = Step.PLANNING
@@ -171,7 +175,7 @@ class CareDialog(QDialog):
     def _show_confirm(self) -> None:
         plan = self.plan
         can = self.step is Step.PREVIEW and plan is not None and plan.refusal is None and not plan.nothing
-        self.confirm_button.setEnabled(can and plan is not None and self.options.has_name(plan.name_to_type))
+        self.confirm_button.setEnabled(can and plan is not None and self.options.is_given())
 
     def _show_words(self, icon: str, role: str, sentence: str, notes: str = "") -> None:
         self._icon.setPixmap(self._theme.pixmap(icon, role, self._theme.space(5), self))
@@ -206,15 +210,21 @@ class CareDialog(QDialog):
             icon, role = ("triangle-alert", "warning") if self.kind in _DANGEROUS else ("info", "info")
             self._show_words(icon, role, plan.sentence, warnings)
         self.options.show_target(plan.wish.target)
-        self.options.ask_name("" if plan.refusal is not None else plan.name_to_type)
+        self.options.ask(None if plan.refusal is not None or plan.nothing else self._consent(plan))
         self._show_step(Step.PREVIEW)
-        self._focus_first(plan)
+        self._focus_first()
 
-    def _focus_first(self, plan: CarePlan) -> None:
+    def _consent(self, plan: CarePlan) -> TypedConsent | None:
+        if plan.name_to_type:
+            sentence = f"Type the name of the queue's file to go on: {plan.name_to_type}"
+            return TypedConsent(plan.name_to_type, sentence, is_count=False)
+        return self.consent_for(plan)
+
+    def _focus_first(self) -> None:
         focus = self.focusWidget()
         if focus is not None and self.options.isAncestorOf(focus):
             return  # what was chosen there had it planned anew
-        if not self.confirm_button.isEnabled() and plan.name_to_type:
+        if not self.confirm_button.isEnabled() and not self.options.name.isHidden():
             self.options.name.setFocus()
         elif self.kind in _DANGEROUS or not self.confirm_button.isEnabled():
             self.back_button.setDefault(True)

@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from prismq_gui.operations.consent import TypedConsent
 from prismq_gui.operations.database_records import CareKind, CareWish
 from prismq_gui.queue.transitions import TERMINAL
 from prismq_gui.theme import Theme
 from prismq_gui.views.flow_layout import FlowLayout
-from prismq_gui.views.plain_text import label
+from prismq_gui.views.plain_text import label, visible
 
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
 AGAIN_MS = 300
@@ -40,6 +41,7 @@ class CareOptions(QWidget):
     def __init__(self, theme: Theme, wish: CareWish, parent: QWidget) -> None:
         super().__init__(parent)
         self._wish = wish
+        self._consent: TypedConsent | None = None
         self._timer = QTimer(self, singleShot=True, interval=AGAIN_MS)
         self._timer.timeout.connect(self.changed)
         self.target = QLineEdit(str(wish.target or ""), self)
@@ -83,7 +85,6 @@ class CareOptions(QWidget):
             row.addWidget(self.choose_button)
             self.choose_button.setAutoDefault(False)
             self._add("Backup", line)
-        self.name.setAccessibleName("The file's name, typed")
         self._rows.addWidget(self.name_label, self._rows.rowCount(), 0, 1, 2)
         self._rows.addWidget(self.name, self._rows.rowCount(), 0, 1, 2)
         shown: dict[QWidget, bool] = {self.days: deletes, self.backup_first: deletes, self.target: deletes or copies}
@@ -91,7 +92,7 @@ class CareOptions(QWidget):
         shown[self.choose_button] = deletes or copies
         for widget, is_shown in shown.items():
             widget.setVisible(is_shown)
-        self.ask_name("")
+        self.ask(None)
 
     def _add(self, title: str, field: QWidget, *, fill: bool = True) -> None:
         at = self._rows.rowCount()
@@ -133,16 +134,18 @@ class CareOptions(QWidget):
         if target is not None and not self.target.text():
             self.target.setText(str(target))
 
-    def ask_name(self, name: str) -> None:
-        """Ask for a name to be typed; '' asks for none."""
-        self.name_label.setVisible(bool(name))
-        self.name.setVisible(bool(name))
-        if name:
-            self.name_label.setText(f"Type the name of the queue's file to restore it: {name}")
+    def ask(self, consent: TypedConsent | None) -> None:
+        """Ask for something to be typed, or for nothing."""
+        self._consent = consent
+        self.name_label.setVisible(consent is not None)
+        self.name.setVisible(consent is not None)
+        if consent is not None:
+            self.name_label.setText(visible(consent.sentence))
+            self.name.setAccessibleName("Number of tasks, typed" if consent.is_count else "The file's name, typed")
 
-    def has_name(self, name: str) -> bool:
-        """Whether the name was typed, or none is asked for."""
-        return not name or self.name.text().strip() == name
+    def is_given(self) -> bool:
+        """Whether what is asked for was typed, or nothing is."""
+        return self._consent is None or self._consent.is_given(self.name.text())
 
     def first(self) -> QWidget | None:
         """Return the field that comes first, None where there is none."""

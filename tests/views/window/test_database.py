@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
+from prismq_gui.file_marks import Environment, with_mark
 from prismq_gui.insight import wal_readers
 from prismq_gui.operations import database_care
 from prismq_gui.operations.database_records import CareKind
@@ -405,6 +407,9 @@ def test_old_tasks_go_after_a_backup_as_the_preview_counted_while_a_worker_write
         "SELECT 'job', '{}', iif(i % 3, 'completed', 'failed'), '2020-01-01 00:00:00' FROM n",
     )
     driver.open(path)
+    window = driver.window
+    marks = with_mark(window.settings.file_marks, path, Environment.PRODUCTION, "red")
+    window.commands.settings_chosen.emit(replace(window.settings, file_marks=marks))
     with running("write_on", path) as worker:
         dialog = previewed(driver, CareKind.RETENTION)
         assert "800 finished tasks" in dialog.sentence.text()
@@ -412,6 +417,8 @@ def test_old_tasks_go_after_a_backup_as_the_preview_counted_while_a_worker_write
         driver.until(lambda: dialog.step is Step.PREVIEW and "1,200" in dialog.sentence.text())
         assert dialog.options.backup_first.isChecked()
         assert "can't be taken back" in dialog.notes.text()
+        assert not dialog.confirm_button.isEnabled()  # of a production file the number must be typed
+        dialog.options.name.setText("1200")
         done(driver, dialog)
         written = int(finish(worker))
     assert dialog.report is not None
