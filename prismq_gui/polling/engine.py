@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.breath import Breath
-from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.insight.thresholds import Thresholds
-from prismq_gui.operations.messages import OperationKind, Plan, Report, Target
+from prismq_gui.operations.messages import OperationKind, Plan, Report, Target, Wish
+from prismq_gui.polling.act_desk import ActDesk
 from prismq_gui.polling.feed import DetailRequest, Feed, FeedOpening
 from prismq_gui.polling.known import Known
 from prismq_gui.polling.latest import Latest
@@ -34,7 +34,7 @@ from prismq_gui.polling.messages import (
     Table,
 )
 from prismq_gui.polling.poller import Opened, Opening, Poller
-from prismq_gui.polling.runner import ApplyRequest, PlanRequest, Runner
+from prismq_gui.polling.runner import Runner
 from prismq_gui.polling.threads import WorkerThread
 
 if TYPE_CHECKING:
@@ -86,8 +86,6 @@ class Engine(QObject):
     _pause_query_wanted = Signal(object)
     _rows_wanted = Signal(object)
     _detail_wanted = Signal(object)
-    _plan_wanted = Signal(object)
-    _apply_wanted = Signal(object)
     _snapshot_taken = Signal(object)
     _span_wanted = Signal(object)
     _thresholds_wanted = Signal(object)
@@ -102,7 +100,6 @@ class Engine(QObject):
         self._path: Path | None = None  # of the file that is open, None while none is
         self._epoch = 0
         self._generation = 0  # of the data the feed was last told of
-        self._operations = 0
         self._breath = breath = Breath()
         self.listening = listening or Listening()
         self._poller = Poller(self._latest, breath, self.listening)
@@ -112,7 +109,8 @@ class Engine(QObject):
         self._feed_opening: FeedOpening | None = None  # of the file that is open
         self._last_snapshot: Snapshot | None = None
         self._thresholds: Thresholds | None = None
-        self._runner = Runner()
+        self._runner = Runner(history_folder)
+        self.acting = ActDesk(self._runner, history_folder, self)
         self.looks = LookDesk(breath, self, self.listening)
         self._search: SearchDesk | None = None
         self._failures: FailureDesk | None = None
@@ -127,7 +125,7 @@ class Engine(QObject):
         self._is_shut_down = False
         self._connect_poller()
         self._connect_feed()
-        self._connect_runner()
+        self._connect_acting()
         for thread in self._threads:
             thread.start()
 
@@ -170,14 +168,12 @@ class Engine(QObject):
         self._thresholds_wanted.connect(watch.set_thresholds)
         watch.news.connect(self._on_watch_news)
 
-    def _connect_runner(self) -> None:
-        runner = self._runner
-        self._plan_wanted.connect(runner.plan)
-        self._apply_wanted.connect(runner.apply)
-        runner.planned.connect(self.planned)
-        runner.progressed.connect(self.progressed)
-        runner.reported.connect(self._on_runner_reported)
-        runner.failed.connect(self.operation_failed)
+    def _connect_acting(self) -> None:
+        acting = self.acting
+        acting.planned.connect(self.planned)
+        acting.progressed.connect(self.progressed)
+        acting.reported.connect(self._on_acting_reported)
+        acting.failed.connect(self.operation_failed)
 
     # -- the file
 
@@ -232,6 +228,7 @@ class Engine(QObject):
         self._feed_opening = FeedOpening(self._latest.opening, opened.epoch, self._request.path)
         self._feed_opened.emit(self._feed_opening)
         self._watch_opened.emit(self._feed_opening)
+        self.acting.read_only = self._request.read_only
         for desk in self._file_desks():
             desk.open_file(self._request.path)
         self.opened.emit(opened.facts)
@@ -266,8 +263,9 @@ class Engine(QObject):
 
     # -- desks that are made when they are first asked for: at the window's start nothing is asked of them
 
-    def _file_desks(self) -> Iterator[SearchDesk | LookDesk | FailureDesk | DatabaseDesk | AlertDesk]:
+    def _file_desks(self) -> Iterator[ActDesk | SearchDesk | LookDesk | FailureDesk | DatabaseDesk | AlertDesk]:
         """Yield those that follow the file that is open, as far as they are made."""
+        yield self.acting
         yield self.looks
         made = (self._search, self._failures, self._database, self._alerts)
         yield from (desk for desk in made if desk is not None)
@@ -394,39 +392,19 @@ class Engine(QObject):
 
     # -- operations
 
-    def plan(self, kind: OperationKind, target: Target | None) -> None:
+    def plan(self, wish: OperationKind | Wish, target: Target | None) -> None:
         """Find out what an operation would do (``planned`` or ``operation_failed``)."""
-        if self._path is None:
-            self.operation_failed.emit(_refused("No file is open", "", "Open a queue file first."))
-            return
-        if self._is_refused():
-            return
-        self._operations += 1
-        self._plan_wanted.emit(PlanRequest(self._operations, self._path, kind, target))
+        self.acting.plan(wish, target)
 
     def apply(self, plan: Plan) -> None:
         """Do what a plan says (``progressed``, then ``reported`` or ``operation_failed``)."""
-        if self._path != plan.path:
-            advice = "Plan it again on the file that is open."
-            self.operation_failed.emit(_refused("The plan is for a file that is not open", str(plan.path), advice))
-            return
-        if self._is_refused():
-            return
-        self._operations += 1
-        self._apply_wanted.emit(ApplyRequest(self._operations, plan))
-
-    def _is_refused(self) -> bool:
-        if self._request is None or not self._request.read_only:
-            return False
-        advice = "Open it again without read-only to change it."
-        self.operation_failed.emit(_refused("The file was opened read-only", str(self._request.path), advice))
-        return True
+        self.acting.apply(plan)
 
     def stop_operation(self) -> None:
         """Stop the plan or operation under way, and those that wait."""
-        self._runner.stop_up_to = self._operations
+        self.acting.stop()
 
-    def _on_runner_reported(self, report: Report) -> None:
+    def _on_acting_reported(self, report: Report) -> None:
         for table in Table:
             self.refresh(table)
         self.reported.emit(report)
@@ -452,7 +430,3 @@ class Engine(QObject):
             thread.end(deadline)
         for desk in desks:
             desk.end(deadline)
-
-
-def _refused(what: str, subject: str, advice: str) -> Problem:
-    return Problem(ProblemKind.REFUSED, what, subject, "Nothing was changed.", advice)
