@@ -69,6 +69,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "history": ("history", "list what was done to tasks, and what became of it"),
     "undo": ("history", "take an operation back"),
     "finish": ("history", "do the rest of an operation that was stopped or interrupted"),
+    "export": ("exporting", "write tasks or log lines into a file: CSV, JSON, NDJSON, SQLite"),
     "vacuum": ("keeping", "rewrite the file without its free pages"),
     "backup": ("keeping", "copy the queue to another file while it is used"),
     "worker": ("working", "run tasks of a queue without a window"),

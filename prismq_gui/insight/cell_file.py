@@ -48,7 +48,7 @@ def save_cell(
     """
     if column not in COLUMNS or column not in layout.tasks:
         raise ProblemError(_problem(f"There is no {column} to save", target, "Choose another part of the task."))
-    _refuse_own(connection.path, target)
+    refuse_own_file(connection.path, target)
     folder = target.parent
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:60]}.", suffix=".part", dir=folder)
@@ -107,7 +107,12 @@ def _stamp(connection: ReadConnection, layout: Layout, task_id: int) -> tuple[Ce
     return rows[0] if rows else ()
 
 
-def _refuse_own(queue: Path, target: Path) -> None:
+def refuse_own_file(queue: Path, target: Path) -> None:
+    """Refuse to write over a file of the queue.
+
+    Raises:
+        ProblemError: It is one.
+    """
     for side in _SIDES:
         own = Path(f"{os.path.realpath(queue)}{side}")
         with contextlib.suppress(OSError):

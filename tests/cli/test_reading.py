@@ -205,3 +205,15 @@ def test_logs_follow_what_other_programs_write_until_interrupted(queue: Path, tm
         process.wait()
     assert [shown().count(f"new {number}") for number in range(3)] == [1, 1, 1]
     assert shown().count("old one") == 1
+
+
+def test_export_writes_what_a_filter_chooses_and_tells_it(call: Call, queue: Path, tmp_path: Path) -> None:
+    target = tmp_path / "failed ä.csv"
+    done = call("export", "status:failed", "--out", str(target), "--json")
+    assert done.code == 0
+    assert done.object["rows"] == len(target.read_text("utf-8-sig").splitlines()) - 1
+    assert call("export", "--out", str(target)).code == 1
+    assert call("export", "--out", str(target), "--overwrite").code == 0
+    assert call("export", "--out", str(tmp_path / "no ending")).code == 2
+    assert call("export", "level:ERROR", "--logs", "--out", str(tmp_path / "lines.ndjson")).code == 0
+    assert call("export", "--level", "ERROR", "--out", str(tmp_path / "x.csv")).code == 2
