@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from prismq_gui.insight.connection import Row
@@ -181,7 +182,7 @@ class _Update:
             f"WHERE {KEYS[self._table]} IN ({marks}){self._where}{remark}"
         )
         try:
-            changed = self._writer.change(sql, (*self._tail, *params, *self._guard))
+            changed = self._writer.change_or_undo(sql, (*self._tail, *params, *self._guard))
         except READ_ERRORS as error:
             if is_malformed_json(error) or is_refused_by_python(error):
                 return False
@@ -209,9 +210,13 @@ def _add_and_delete(writer: QueueWriter, columns: dict[str, Columns], unit: Unit
         elif change.before is None and change.after is not None:
             if change.table == TASKS:
                 _check_key(writer, columns[TASKS], unit, change.after)
-            names = ", ".join(map(quoted, columns[change.table].names))
-            marks = ", ".join(map(mark, change.after))
-            _run(writer, unit, f"INSERT INTO {change.table} ({names}) VALUES ({marks})", bound(change.after))
+            marks = tuple(map(mark, change.after))
+            _run(writer, unit, _insertion(change.table, columns[change.table].names, marks), bound(change.after))
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: str, names: tuple[str, ...], marks: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(map(quoted, names))}) VALUES ({', '.join(marks)})"
 
 
 def _check_key(writer: QueueWriter, columns: Columns, unit: Unit, cells: Cells) -> None:
@@ -234,7 +239,7 @@ def _run(writer: QueueWriter, unit: Unit, sql: str, params: Sequence[Cell]) -> N
     """
     for attempt, statement in enumerate(_wordings(writer, sql)):
         try:
-            changed = writer.change(statement, params)
+            changed = writer.change_or_undo(statement, params)
         except sqlite3.IntegrityError:
             reason = REFERRED_TO if sql.startswith("DELETE") else NOT_TAKEN_BACK
             raise UnitRefusedError(unit.task_id, reason) from None

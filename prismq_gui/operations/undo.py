@@ -174,7 +174,7 @@ def _turned_round(
         unapplied = stored.unapplied or frozenset()
         units = [
             turned_round(unit)
-            for unit in reversed(stored.batch.units)
+            for unit in stored.batch.units  # upwards: so SQLite adds rows faster
             if unit.task_id not in unapplied and unit.task_id not in without
         ]
         columns = stored.batch.columns
