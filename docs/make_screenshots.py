@@ -126,6 +126,26 @@ def acting(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     keys.reject()
 
 
+def alerted(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
+    """Let a task be given up while the file is watched, and set what is an alert."""
+    window.alerts.start()
+    wait_until(lambda: window.alerts.raised_count > 0, "nothing was raised")
+    with closing(sqlite3.connect(SAMPLE_COPY, isolation_level=None)) as file:
+        file.execute(
+            "UPDATE task_queue SET status = 'dead_letter', finished_at_utc = datetime('now') "
+            "WHERE id = (SELECT min(id) FROM task_queue WHERE status = 'queued')"
+        ).close()
+    wait_until(lambda: any(not each.quiet for each in window.alerts.entries), "no task was given up")
+    window.show_page("alerts")
+    window.current_table().selectRow(0)
+    yield "alerts", window
+    window.alerts.ask()
+    dialog = window.alerts.dialog
+    assert dialog is not None
+    yield "alert-rules", dialog
+    dialog.reject()
+
+
 def explained(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     """Search everything, and ask of a waiting task why it waits."""
     tasks = window.tasks_page
@@ -165,6 +185,7 @@ def looked_after(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     backup = SAMPLE_COPY.parent / "backups" / "queue-backup-20261101T120000Z.db"
     backup.parent.mkdir()
     make_backup(SAMPLE_COPY, backup)
+    yield from alerted(window)
     window.show_page("database")
     page = window.database_page
     page.look(anew=True)

@@ -20,8 +20,10 @@ from prismq_gui.insight.messages import WorkerRow
 from prismq_gui.insight.overview import MOST_WORKERS, Figure, Overview, Part, T, completed_of_an_hour
 from prismq_gui.queue.timestamps import parse_utc
 
-PARTS = (Part.OLDEST, Part.WORKERS, Part.FAILURES, Part.FINISHED)
-"""What a look of the alerts' own reads."""
+_NEEDED = {
+    RuleKind.FAILED_RATE: (Part.FAILURES, Part.FINISHED), RuleKind.OLDEST_WAITING: (Part.OLDEST,),
+    RuleKind.DEAD_LETTERS: (Part.FAILURES,), RuleKind.SILENT_WORKER: (Part.OLDEST, Part.WORKERS),
+}  # fmt: skip
 STALE_S = 150.0  # an older figure is not known any more; parts that cost much are read each minute or two
 
 
@@ -31,6 +33,12 @@ class DiskFacts:
 
     wal_bytes: int | None = None
     free_bytes: int | None = None
+
+
+def parts_of(rules: AlertRules) -> tuple[Part, ...]:
+    """Return what a look of the alerts' own has to read for the rules that are on."""
+    needed = {part for kind, parts in _NEEDED.items() if rules[kind].on for part in parts}
+    return tuple(part for part in Part if part in needed)
 
 
 def disk_facts(path: Path) -> DiskFacts:

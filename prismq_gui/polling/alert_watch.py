@@ -13,7 +13,7 @@ from dataclasses import replace
 from PySide6.QtCore import QTimer, Signal, Slot
 
 from prismq_gui.insight.alert_log import AlertLog
-from prismq_gui.insight.alert_reading import PARTS, DiskFacts, disk_facts, figures_of
+from prismq_gui.insight.alert_reading import DiskFacts, disk_facts, figures_of, parts_of
 from prismq_gui.insight.alert_settings import AlertSettings
 from prismq_gui.insight.alert_words import as_json
 from prismq_gui.insight.alerts import AlertEvent, AlertMachine
@@ -188,7 +188,7 @@ class AlertWatch(Worker):
         found = OverviewReader(
             reader.connection, reader.layout(), signature=lambda _cell: "", clock=self._listening.now
         )  # fmt: skip
-        for part in PARTS:
+        for part in parts_of(self._settings.rules):
             for _ in found.steps(part):
                 if self._is_void():
                     return None

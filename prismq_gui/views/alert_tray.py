@@ -53,6 +53,9 @@ class AlertTray(QObject):
         if icon is not None:
             icon.hide()
             icon.deleteLater()
+        menu, self._menu = self._menu, None
+        if menu is not None:
+            menu.deleteLater()
 
     def _shown(self) -> QSystemTrayIcon:
         if self._icon is None:
