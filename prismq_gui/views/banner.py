@@ -7,6 +7,7 @@ retry is: it tells that one is wanted.
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.problems import Problem, ProblemKind
@@ -114,6 +115,25 @@ class Banner(QFrame):
     def dismiss(self) -> None:
         """Hide it without telling."""
         self.hide()
+
+    def sizeHint(self) -> QSize:
+        """Return the height that its words take at its width, not at the narrowest one."""
+        hint = super().sizeHint()
+        return QSize(hint.width(), self._height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return as much: its words are never cut."""
+        hint = super().minimumSizeHint()
+        return QSize(hint.width(), self._height())
+
+    def _height(self) -> int:
+        return self.heightForWidth(max(self.width(), self._theme.space(120)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take the height of the new width."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.updateGeometry()
 
     def texts(self) -> tuple[str, str]:
         """Return title and text as shown."""

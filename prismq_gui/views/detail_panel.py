@@ -62,6 +62,7 @@ class DetailPanel(QFrame):
         self._detail: TaskDetail | None = None
         self._task_id: object = None
         self._story: TaskStory | None = None
+        self._is_below = False
         set_role(self, "surface")
         self.setAccessibleName("Task")
         self._empty = EmptyState(theme, self)
@@ -173,8 +174,19 @@ class DetailPanel(QFrame):
 
     # -- what is shown
 
+    def set_below(self, below: bool) -> None:
+        """Stand low and wide, figures beside the tabs, or high and narrow, figures above them."""
+        self._is_below, self._top_fits = below, True
+        self.splitter.setOrientation(Qt.Orientation.Horizontal if below else Qt.Orientation.Vertical)
+        self.updateGeometry()
+        self._fit_top()
+
     def _fit_top(self) -> None:
-        """Give figures the height they need, at most two thirds, until the person moves the divider."""
+        """Give figures the room they need, at most two thirds, until the person moves the divider."""
+        if self._top_fits and self._is_below:
+            tabs = max(self._tabs_width(), self.width() * 3 // 5)  # the divider may not have its new width yet
+            self.splitter.setSizes([max(0, self.width() - tabs), tabs])
+            return
         height = self.splitter.height()
         if self._top_fits and height > 0:
             wanted = self._top.heightForWidth(max(1, self.splitter.width() - 2)) + 2  # the focus has a ring of 1
@@ -192,10 +204,15 @@ class DetailPanel(QFrame):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return a width in which no tab's name is cut; without a task less, so that more of the table is seen."""
         hint = super().minimumSizeHint()
+        if self._is_below:
+            return QSize(self._theme.space(80), self._theme.space(30))
         if not self.is_showing_task:
             return QSize(self._theme.space(55), hint.height())
-        tabs = self.tabs.tabBar().sizeHint().width() + self.text_button.sizeHint().width() + self._theme.space(3)
-        return QSize(max(hint.width(), tabs), hint.height())
+        return QSize(max(hint.width(), self._tabs_width()), hint.height())
+
+    def _tabs_width(self) -> int:
+        """Return the width in which no tab's name is cut."""
+        return self.tabs.tabBar().sizeHint().width() + self.text_button.sizeHint().width() + self._theme.space(3)
 
     @property
     def task_id(self) -> object:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from prismq_gui.theme import Theme, set_role
@@ -35,7 +36,7 @@ class EmptyState(QWidget):
         buttons.addWidget(self._button)
         buttons.addWidget(self._second)
         buttons.addStretch(1)
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         margin = theme.space(6)
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(theme.space(2))
@@ -73,6 +74,22 @@ class EmptyState(QWidget):
     def texts(self) -> tuple[str, str]:
         """Return title and text as shown."""
         return self._title.text(), self._text.text()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the room for the words alone: the icon goes where there is no more."""
+        hint = super().minimumSizeHint()
+        return QSize(hint.width(), min(hint.height(), self._height(with_icon=False)))
+
+    def _height(self, *, with_icon: bool) -> int:
+        layout, space = self._layout, self._theme.space
+        whole = layout.totalHeightForWidth(max(self.width(), space(75)))
+        icon = 0 if with_icon else space(10)
+        return whole - icon if not self._icon.isHidden() else whole + space(10) - icon
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the icon where there is room for it."""
+        super().resizeEvent(event)
+        self._icon.setVisible(self.height() >= self._height(with_icon=True))
 
     def _on_theme_changed(self) -> None:
         self._icon.setPixmap(self._theme.pixmap(self._icon_name, "muted", self._theme.space(8), self))

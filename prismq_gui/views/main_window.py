@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QIcon, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
 from prismq_gui.actions.context import ActionContext, may_write
@@ -35,7 +35,7 @@ from prismq_gui.views.desk import Desk
 from prismq_gui.views.dropping import dropped_files
 from prismq_gui.views.index_setting import IndexSetting
 from prismq_gui.views.notices import Notices
-from prismq_gui.views.page_book import NAMES, WAIT_MS, PageBook
+from prismq_gui.views.page_book import NAMES, WAIT_MS, PageBook, PageStack
 from prismq_gui.views.plain_text import one_line
 from prismq_gui.views.rail import Rail, RailPage
 from prismq_gui.views.saved_views import SavedViews
@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         self.start_page = StartPage(theme, default_path, self)
         self.status_line = StatusLine(theme, self)
         self.index = IndexSetting(self, self._keep)
-        self._stack = QStackedWidget(self)
+        self._stack = PageStack(self)
         self._book = PageBook(self, theme, self._stack)
         self.alerts = AlertCentre(self, theme, self._keep)
         self._tick_timer = QTimer(self, interval=TICK_MS)

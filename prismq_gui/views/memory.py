@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMainWindow, QSplitter
+from PySide6.QtWidgets import QMainWindow
 
 from prismq_gui.settings import Settings
 from prismq_gui.theme import Theme
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prismq_gui.views.workers_page import WorkersPage
 
 TASKS_SPLITTER = "tasks"
-DETAIL_SPLITTER = "detail"
+TASKS_BELOW = "tasks below"  # the same divider where the panel stands below the table
 WORKERS_SPLITTER = "workers"
 LANES = "lanes"  # no splitter: how far back they go (its place in the list), and whether they are a table
 HIDDEN_DETAIL = "detail hidden"  # a splitter's name that holds one size: 1 where the panel is hidden
@@ -49,7 +49,7 @@ def restore_tasks(settings: Settings, tasks: TasksPage) -> None:
     saved = settings.layout("tasks")
     if saved.order:
         tasks.table.restore_layout(saved)
-    _restore_splitter(tasks.splitter, settings.splitter(TASKS_SPLITTER))
+    tasks.splitter.restore(settings.splitter(TASKS_SPLITTER), settings.splitter(TASKS_BELOW))
     tasks.set_detail_shown(settings.splitter(HIDDEN_DETAIL) != (1,))
     kept = settings.filter
     tasks.show_filter(kept.statuses, kept.types, kept.text)
@@ -81,7 +81,8 @@ def with_tasks(settings: Settings, tasks: TasksPage) -> Settings:
     if tasks.detail.isHidden():
         return settings.with_splitter(HIDDEN_DETAIL, (1,))  # the divider's last place stays as it was
     settings = settings.with_splitter(HIDDEN_DETAIL, (0,))
-    return settings.with_splitter(TASKS_SPLITTER, tuple(max(0, size) for size in tasks.splitter.sizes()))
+    beside, below = tasks.splitter.kept()
+    return settings.with_splitter(TASKS_SPLITTER, beside).with_splitter(TASKS_BELOW, below)
 
 
 def with_logs(settings: Settings, logs: LogsPage) -> Settings:
@@ -105,11 +106,6 @@ def absolute(path: Path) -> Path:
         return path.absolute()
     except (OSError, ValueError):
         return path
-
-
-def _restore_splitter(splitter: QSplitter, sizes: tuple[int, ...]) -> None:
-    if len(sizes) == splitter.count() and any(sizes):
-        splitter.setSizes(list(sizes))
 
 
 def _bytes(text: str) -> QByteArray:

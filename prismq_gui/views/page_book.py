@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtCore import QObject, QSize, QTimer
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from prismq_gui.polling.messages import Table
 from prismq_gui.polling.warming import Warmer
@@ -42,6 +42,19 @@ _NEEDED = (  # by pages when they are made
     "prismq_gui.views.reason_links", "prismq_gui.polling.database_desk",
     "prismq_gui.polling.alert_desk",
 )  # fmt: skip
+
+
+class PageStack(QStackedWidget):
+    """The pages one over another; its least size is that of the page in view, not of the largest. GUI thread."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.currentChanged.connect(lambda _page: self.updateGeometry())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return what the page in view needs."""
+        current = self.currentWidget()
+        return current.minimumSizeHint() if current is not None else super().minimumSizeHint()
 
 
 class PageBook(QObject):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from prismq_gui.theme import Theme, set_role
@@ -27,6 +27,9 @@ class RailPage:
     keys: str = ""  # where they are not Ctrl and the page's place
 
 
+_NARROW_STEPS = 230  # a window of fewer steps of space shows icons alone
+
+
 class RailButton(QToolButton):
     """One page's button, with room for a badge at its right."""
 
@@ -37,6 +40,7 @@ class RailButton(QToolButton):
         self._badge: int | None = None
         self._alarm = False
         self._shortcut = shortcut
+        self._is_compact = False
         self.setText(f" {no_mnemonic(page.title)}")  # Qt sets the icon too close
         self.setCheckable(True)
         self.setAutoExclusive(False)
@@ -67,6 +71,22 @@ class RailButton(QToolButton):
             tooltip(f"{self.page.title} ({keys}){self._told}" if keys else f"{self.page.title}{self._told}")
         )
 
+    def compact_width(self) -> int:
+        """Return how wide the icon is with its badge over it."""
+        return super().sizeHint().height() + self._theme.space(3)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the icon's room."""
+        return QSize(self.compact_width(), super().minimumSizeHint().height())
+
+    def set_compact(self, compact: bool) -> None:
+        """Show the icon alone, with its badge over it; the name stands in the tooltip."""
+        if compact != self._is_compact:
+            self._is_compact = compact
+            style = Qt.ToolButtonStyle.ToolButtonIconOnly if compact else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+            self.setToolButtonStyle(style)
+            self.updateGeometry()
+
     def badge_text(self) -> str:
         """Return the badge as shown."""
         if not self._badge:
@@ -76,6 +96,8 @@ class RailButton(QToolButton):
     def sizeHint(self) -> QSize:
         """Return the size of the content with a badge, so that one coming moves nothing."""
         hint = super().sizeHint()
+        if self._is_compact:
+            return QSize(self.compact_width(), hint.height())
         badge = QFontMetrics(self._theme.font("small")).horizontalAdvance("999+") + self._theme.space(3)
         return QSize(hint.width() + badge + self._theme.space(2), hint.height())
 
@@ -91,7 +113,9 @@ class RailButton(QToolButton):
         metrics = QFontMetrics(font)
         height = metrics.height() + self._theme.space(0.5)
         width = max(height, metrics.horizontalAdvance(text) + self._theme.space(2))
-        rect = QRect(self.width() - width - self._theme.space(1.5), (self.height() - height) // 2, width, height)
+        top = 0 if self._is_compact else (self.height() - height) // 2
+        right = 0 if self._is_compact else self._theme.space(1.5)
+        rect = QRect(self.width() - width - right, top, width, height)
         colours = self._theme.palette
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.colour("danger" if self._alarm else "selection_idle"))
@@ -116,7 +140,7 @@ class Rail(QWidget):
         set_role(self, "rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Pages")
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         margin = theme.space(2)
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(theme.space(1))
@@ -135,7 +159,11 @@ class Rail(QWidget):
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
                 shortcut.activated.connect(lambda name=page.name: self._choose(name))
         layout.addStretch(1)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Expanding)
+        self._narrow = theme.space(_NARROW_STEPS)
+        self._host = parent
+        if parent is not None:
+            parent.installEventFilter(self)
         self._current = ""
         if pages:
             self.set_page(pages[0].name)
@@ -168,6 +196,19 @@ class Rail(QWidget):
     def button(self, name: str) -> RailButton:
         """Return a page's button."""
         return self._buttons[name]
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the width of the icons alone: no window is held open by names that a narrow one leaves away."""
+        hint, margins = super().minimumSizeHint(), self._layout.contentsMargins()
+        icons = max((button.compact_width() for button in self._buttons.values()), default=0)
+        return QSize(icons + margins.left() + margins.right(), hint.height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Leave the names away in a narrow window: its pages need the room."""
+        if event.type() == QEvent.Type.Resize and watched is self._host and isinstance(event, QResizeEvent):
+            for button in self._buttons.values():
+                button.set_compact(event.size().width() < self._narrow)
+        return super().eventFilter(watched, event)
 
     def _choose(self, name: str) -> None:
         changed = name != self._current

@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QSplitter,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -44,6 +43,7 @@ from prismq_gui.views.status_chips import StatusChips, thousands
 from prismq_gui.views.story_watch import StoryWatch
 from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
+from prismq_gui.views.turning_splitter import TurningSplitter
 
 # What tells why a task is where it is stands at the left; the rest is a scroll or the header's menu away.
 LAYOUT_AT_FIRST = TableLayout(
@@ -52,6 +52,7 @@ LAYOUT_AT_FIRST = TableLayout(
             "idempotency_key"),
     sort_column="id",
 )  # fmt: skip
+_BESIDE_STEPS = 270  # as many steps of space wide, a task's panel stands beside the table, else below it
 
 
 class TasksPage(QWidget):
@@ -89,7 +90,7 @@ class TasksPage(QWidget):
         self.held_button = QToolButton(self)
         self.rows_label = label("", "muted", self)
         self._stack = QStackedWidget(self)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self.splitter = TurningSplitter(theme.space(_BESIDE_STEPS), self)
         self._set_up()
         self._lay_out()
         self._connect()
@@ -126,11 +127,10 @@ class TasksPage(QWidget):
         self._stack.addWidget(self.empty)
         self.splitter.addWidget(self._stack)
         self.splitter.addWidget(self.detail)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([space(190), space(60)])
+        self.splitter.restore((space(190), space(60)), (space(60), space(60)))
+        self.splitter.turned.connect(self.detail.set_below)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

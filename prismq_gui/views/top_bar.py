@@ -20,6 +20,7 @@ from prismq_gui.views.plain_text import label, tooltip
 from prismq_gui.views.tab_order import tab_in_order
 
 _WORDS = {LinkState.BUSY: "Busy", LinkState.MISSING: "File gone", LinkState.BROKEN: "Not readable"}
+_NARROW_STEPS = 205  # a bar of fewer steps of space shows icons alone
 
 
 class TopBar(QWidget):
@@ -31,6 +32,7 @@ class TopBar(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._actions = actions
+        self._palette_words = ("", "")
         self._link, self._is_paused = Link(LinkState.CLOSED, 0), False
         set_role(self, "bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -72,16 +74,16 @@ class TopBar(QWidget):
         layout.addSpacing(space(2))
         layout.addWidget(self.palette_button)
         layout.addSpacing(space(2))
-        stops: list[QWidget] = [self.badge, self.palette_button]
+        self._buttons: list[QToolButton] = []
         for record in ACTIONS:
             if Place.TOP_BAR in record.places:
                 button = actions.button(record.id, self)
                 button.setIconSize(QSize(self._theme.icon_size(), self._theme.icon_size()))
                 layout.addWidget(button)
-                stops.append(button)
+                self._buttons.append(button)
         layout.addSpacing(space(2))
         layout.addWidget(self.live_button)
-        tab_in_order(*stops, self.live_button)
+        tab_in_order(self.badge, self.palette_button, *self._buttons, self.live_button)
 
     def _set_up_palette(self) -> None:
         """Make the palette's button: a field with its key, so that both are learned at once."""
@@ -108,16 +110,30 @@ class TopBar(QWidget):
         super().resizeEvent(event)
         self._fit()
 
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the width of the marks and icons alone, with some of the file's name."""
+        wide = sum(button.sizeHint().height() + self._theme.space(1) for button in self._buttons)
+        for other in (self.badge, self.live_button, self.palette_button, self.read_only_icon):
+            wide += 0 if other.isHidden() else other.sizeHint().width()
+        return QSize(wide + self._theme.space(35), super().minimumSizeHint().height())
+
     def _fit(self) -> None:
+        narrow = self.width() < self._theme.space(_NARROW_STEPS)
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        for button in self._buttons:
+            if button.toolButtonStyle() != style:
+                button.setToolButtonStyle(style)
+        self.read_only_label.setVisible(not self.read_only_icon.isHidden() and not narrow)
         self.palette_button.setText(self._palette_words[self.width() >= self._theme.space(250)])
 
     def show_file(self, path: Path | None, refusal: str = "") -> None:
         """Show which file it is, and why it can't be written where that is so."""
         self.name_label.show_text(path.name or str(path) if path else "No file open")
         self.folder_label.show_text(str(path.parent) if path else "Open a queue file to begin")
+        self.read_only_icon.setVisible(bool(path and refusal))
         for widget in (self.read_only_icon, self.read_only_label):
-            widget.setVisible(bool(path and refusal))
             widget.setToolTip(tooltip(refusal))
+        self._fit()
 
     def show_mark(self, mark: FileMark) -> None:
         """Show what the file is marked as: its name in a badge, and its colour along the bar."""

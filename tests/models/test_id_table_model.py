@@ -77,7 +77,7 @@ def test_a_row_shows_nothing_until_it_is_read_and_is_asked_for_once(shown, sourc
     spy = QSignalSpy(shown.dataChanged)
     source.load()
     assert (spy.count(), spy.at(0)[0].row()) == (1, 0)
-    assert index.data() == "queued"
+    assert index.data() == "Waiting"
     assert index.data(STATUS_ROLE) is StatusKind.WAITING
     assert shown.index(0, 0).data(Qt.ItemDataRole.TextAlignmentRole) == int(
         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
