@@ -6,36 +6,13 @@ They speak of a file as a whole; tasks have records of their own in :mod:`prismq
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
 from prismq_gui.insight.problems import Problem
+from prismq_gui.operations.database_kinds import CareKind as CareKind  # noqa: PLC0414 - the one definition, handed on
 from prismq_gui.queue.transitions import TERMINAL
 
 Lines = tuple[tuple[str, str], ...]  # what, and its figure
-
-
-class CareKind(Enum):
-    """What can be done for a file as a whole, beside a vacuum."""
-
-    CHECKPOINT = "checkpoint"
-    OPTIMIZE = "optimize"
-    ANALYZE = "analyze"
-    INTEGRITY = "integrity"
-    FOREIGN_KEYS = "foreign keys"
-    BACKUP = "backup"
-    VERIFY = "verify"
-    RESTORE = "restore"
-    RETENTION = "retention"
-    RELEASE = "release"
-
-    @property
-    def writes(self) -> bool:
-        """Whether it writes the queue's file."""
-        return self not in _ONLY_READ
-
-
-_ONLY_READ = frozenset({CareKind.INTEGRITY, CareKind.FOREIGN_KEYS, CareKind.BACKUP, CareKind.VERIFY})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from prismq_gui.backup_folders import folder_of, with_folder
-from prismq_gui.operations.consent import TypedConsent
-from prismq_gui.operations.database_records import CareKind, CarePlan, CareReport, CareWish
-from prismq_gui.queue.backup_files import backup_folder
+from prismq_gui.operations.database_kinds import CareKind
 from prismq_gui.theme import Theme
 
 if TYPE_CHECKING:
+    from prismq_gui.operations.consent import TypedConsent
+    from prismq_gui.operations.database_records import CarePlan, CareReport
     from prismq_gui.views.database_dialog import CareDialog
     from prismq_gui.views.main_window import MainWindow
 
@@ -83,20 +83,24 @@ class DatabaseCommands(QObject):
         path = self._window.session.path
         if path is None:
             return
-        folder = folder_of(self._window.settings.backup_folders, path) or backup_folder(path)
-        dialog = QFileDialog(self._window, f"Restore {path.name} from", str(folder), FILE_FILTER)
+        dialog = QFileDialog(self._window, f"Restore {path.name} from", str(self._folder(path)), FILE_FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.care(CareKind.RESTORE, Path(name)))
         dialog.open()
+
+    def _folder(self, path: Path) -> Path:
+        """Return where the backups of a file lie."""
+        from prismq_gui.queue.backup_files import backup_folder  # noqa: PLC0415 - not of use at each start
+
+        return folder_of(self._window.settings.backup_folders, path) or backup_folder(path)
 
     def choose_backup_folder(self) -> None:
         """Ask where the backups of the open file lie, and remember it."""
         path = self._window.session.path
         if path is None:
             return
-        folder = folder_of(self._window.settings.backup_folders, path) or backup_folder(path)
-        dialog = QFileDialog(self._window, f"Backups of {path.name}", str(folder))
+        dialog = QFileDialog(self._window, f"Backups of {path.name}", str(self._folder(path)))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -118,7 +122,8 @@ class DatabaseCommands(QObject):
         path = self._window.session.path
         if self._window.commands.plan_dialog is not None or self.care_dialog is not None or path is None:
             return None
-        from prismq_gui.views.database_dialog import CareDialog  # noqa: PLC0415 - not of use at each start
+        from prismq_gui.operations.database_records import CareWish  # noqa: PLC0415 - not of use at each start
+        from prismq_gui.views.database_dialog import CareDialog  # noqa: PLC0415 - as above
 
         folder = folder_of(self._window.settings.backup_folders, path)
         wish = CareWish(kind, path, read_only=self._window.session.read_only, source=source, folder=folder)

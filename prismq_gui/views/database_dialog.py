@@ -42,7 +42,7 @@ _VERBS = {
     CareKind.ANALYZE: "&Analyze",
     CareKind.INTEGRITY: "&Check",
     CareKind.FOREIGN_KEYS: "&Check",
-    CareKind.BACKUP: "&Back up",
+    CareKind.BACKUP: "Back &up",
     CareKind.VERIFY: "&Verify",
     CareKind.RESTORE: "&Restore",
     CareKind.RETENTION: "&Delete",

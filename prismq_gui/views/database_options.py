@@ -49,7 +49,7 @@ class CareOptions(QWidget):
         self.choose_button = QPushButton("C&hoose…", self)
         self.days = QSpinBox(self)
         self.statuses = {status: QCheckBox(status.replace("_", " "), self) for status in TERMINAL}
-        self.backup_first = QCheckBox("Make a &backup first", self)
+        self.backup_first = QCheckBox("Make a backup &first", self)
         self.name = QLineEdit(self)
         self.name_label = label("", "", self, wrap=True)
         self._rows = QGridLayout(self)

@@ -226,6 +226,8 @@ class DatabasePage(QScrollArea):
 
     def _on_desk_told(self, told: LookTold) -> None:
         problem = told.problem.sentence() if told.problem is not None else ""
+        if problem and self._told is not None:
+            problem += " What is shown is of before."
         self.trouble.setText(visible(" ".join(each for each in (problem, told.trouble) if each)))
         self.trouble.setVisible(bool(problem or told.trouble))
         if told.backups is not None and told.folder == self.folder:

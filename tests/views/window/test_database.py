@@ -37,7 +37,8 @@ ONLY_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_desk, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(database_desk, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(database_desk, "REST_FACTOR", 0)
     monkeypatch.setattr(wal_readers, "LONG_S", 0.1)
 
 
@@ -212,6 +213,7 @@ def test_E9_E13_a_queue_is_backed_up_and_restored_through_the_page_though_the_wi
     assert run_sql(kept, "SELECT count(*) FROM task_queue") == [(300,)]
     reopened(driver)
     driver.until(lambda: driver.window.tasks_page.model.count == 600)
+    assert driver.is_quiet()  # that the window let the file go is no trouble of the file's
     assert driver.window.page == "database"
     driver.until(lambda: page.tick() or page.model.rowCount() == 1)
     restore.leases_button.click()  # not done by itself: asked for
