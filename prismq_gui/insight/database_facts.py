@@ -19,7 +19,8 @@ from prismq_gui.insight.problems import ProblemError
 from prismq_gui.insight.versions import sqlite_note, sqlite_version
 from prismq_gui.insight.wal_readers import LongReader, ReaderWatch
 from prismq_gui.queue.disk_room import free_bytes
-from prismq_gui.queue.holders import holders
+from prismq_gui.queue.holders import processes
+from prismq_gui.queue.timestamps import sql_normalised
 
 AUTOCHECKPOINT_PAGES = 1_000  # of the queue's own writers, a setting of theirs that no file holds
 DEADLINE_S = 0.5
@@ -29,6 +30,8 @@ TABLES_WITHIN_S = 0.05
 LARGEST_LOOKED_INTO = 64 * 1024 * 1024  # bytes; each page is read
 MOST_TABLES = 6
 MAX_NAME = 120
+MOST_WORKERS = 5
+WORKERS_WITHIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +136,12 @@ class DatabaseLooker:
             pages=_int(values["page_count"]), free_pages=_int(values["freelist_count"]),
             encoding=str(values["encoding"]), user_version=_int(values["user_version"]),
             sqlite_version=sqlite_version(), sqlite_note=sqlite_note(), free_on_disk=free,
-            holders=self._who(), readers=readers, tables=self._tables, cost_s=time.perf_counter() - started,
+            holders=self._who(connection), readers=readers, tables=self._tables, cost_s=time.perf_counter() - started,
         )  # fmt: skip
 
-    def _who(self) -> tuple[str, ...]:
+    def _who(self, connection: ReadConnection) -> tuple[str, ...]:
         if time.monotonic() - self._holders_at >= HOLDERS_EVERY_S:
-            self._holders = holders(self.path)
+            self._holders = in_use_by(connection)
             self._holders_at = time.monotonic()
         return self._holders
 
@@ -148,6 +151,25 @@ class DatabaseLooker:
         elif time.monotonic() - self._tables_at >= TABLES_EVERY_S:
             self._tables_at = time.monotonic()
             self._tables = largest_tables(connection)
+
+
+_IS_TABLE = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND lower(name) = 'workers'"
+_BEATS = f"""
+SELECT substr(worker_id, 1, {MAX_NAME}) FROM workers
+WHERE {sql_normalised("heartbeat_utc")} > strftime('%Y-%m-%d %H:%M:%f', 'now', '-60 seconds') LIMIT {MOST_WORKERS}"""
+
+
+def in_use_by(connection: ReadConnection) -> tuple[str, ...]:
+    """Return in words which processes have the file open and which workers beat in the last minute, as far as known.
+
+    The file is untrusted: what would take long to read of it is left out.
+    """
+    workers: list[str] = []
+    with suppress(ProblemError):
+        if connection.value(_IS_TABLE, doing="look for workers"):
+            rows = connection.rows(_BEATS, doing="look for workers", within_s=WORKERS_WITHIN_S)
+            workers = [f"worker {name}" for (name,) in rows if isinstance(name, str)]
+    return (*processes(connection.path), *workers)
 
 
 _PRAGMAS = ("journal_mode", "page_size", "page_count", "freelist_count", "encoding", "user_version")

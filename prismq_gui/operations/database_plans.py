@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.database_facts import in_use_by
 from prismq_gui.insight.messages import FileFacts
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.operations.database_records import CareKind, CarePlan, CareWish
 from prismq_gui.operations.estimates import CHECKING, COPYING, seconds_text
 from prismq_gui.operations.refusals import FOREIGN_TRIGGERS, access_refusal, read_only_refusal, triggers_refusal
+from prismq_gui.operations.wording import plain
 from prismq_gui.queue.backup import refuse_target
 from prismq_gui.queue.backup_files import backup_folder, new_name
 from prismq_gui.queue.checking import MOST_FINDINGS
 from prismq_gui.queue.disk_room import bytes_text, free_bytes
-from prismq_gui.queue.holders import holders
 from prismq_gui.queue.maintenance import CHECKPOINT_WAIT_S, wal_bytes
 from prismq_gui.queue.retention import count_finished
 from prismq_gui.queue.timestamps import now_utc, sql_due, utc_text
@@ -36,6 +37,7 @@ Stop = Callable[[], bool]
 READING_DEADLINE_S = 5.0
 _BACKUP_MARGIN = 1.02
 _MOST_EXPIRED = 10_000
+MAX_HOLDER = 160
 _OURS = "this program itself"
 _EXPIRED = (
     f"SELECT count(*) FROM (SELECT 1 FROM task_queue WHERE status IN ({', '.join(repr(each) for each in RUNNING)}) "
@@ -95,7 +97,10 @@ def _queue_refusal(wish: CareWish, facts: FileFacts, connection: ReadConnection)
 
 def others(path: Path) -> tuple[str, ...]:
     """Return in words who else has the file open, as far as can be told."""
-    return tuple(each for each in holders(path) if _OURS not in each)
+    with closing(ReadConnection(path, READING_DEADLINE_S)) as connection:
+        with suppress(ProblemError):  # it need not be readable: the processes are told all the same
+            connection.open()
+        return tuple(plain(each, MAX_HOLDER) for each in in_use_by(connection) if _OURS not in each)
 
 
 def _whole(facts: FileFacts) -> int:

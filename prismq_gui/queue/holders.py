@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 from prismq_gui.queue.exceptions import QueueDatabaseError
 from prismq_gui.queue.timestamps import sql_normalised
-from prismq_gui.queue.upkeep import open_reading
+from prismq_gui.queue.upkeep import Watch, open_reading
 
 MOST_NAMED = 5
 _FRESH_S = 60
+_WORKERS_WITHIN_S = 0.5
 _FRESH = f"""
 SELECT worker_id FROM workers
 WHERE {sql_normalised("heartbeat_utc")} > strftime('%Y-%m-%d %H:%M:%f', 'now', '-{_FRESH_S} seconds')
@@ -28,10 +30,11 @@ def holders(path: Path) -> tuple[str, ...]:
 
     Processes are told on Linux alone, and only those of this account (all of them for root).
     """
-    return (*_processes(path), *_workers(path))
+    return (*processes(path), *_workers(path))
 
 
-def _processes(path: Path) -> list[str]:
+def processes(path: Path) -> list[str]:
+    """Return in words which processes have the file open, as far as can be told; reads nothing of the file."""
     if not sys.platform.startswith("linux"):
         return []
     wanted = {os.path.realpath(path) + end for end in ("", "-wal", "-shm")}
@@ -64,6 +67,8 @@ def _workers(path: Path) -> list[str]:
     try:
         with closing(open_reading(path)) as connection:
             connection.execute("PRAGMA busy_timeout = 100").close()
-            return [f"worker {name}" for (name,) in connection.execute(_FRESH).fetchall()]
+            deadline = time.monotonic() + _WORKERS_WITHIN_S  # the file may hold a view of that name, without end
+            with Watch(connection, lambda: time.monotonic() > deadline, lambda _elapsed_s: None):
+                return [f"worker {name}" for (name,) in connection.execute(_FRESH).fetchall()]
     except (sqlite3.Error, QueueDatabaseError):
         return []

@@ -60,6 +60,22 @@ def test_a_table_of_the_file_that_bears_sqlites_name_is_not_asked(tmp_path: Path
     assert DatabaseLooker(path).look().tables == ()
 
 
+@pytest.mark.parametrize("how", ["a view without end", "a name without end"])
+def test_I3_a_hostile_table_of_workers_costs_no_more_than_its_deadline(tmp_path: Path, how: str) -> None:
+    path = make_foreign_queue(tmp_path / "q.db", 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        if how == "a view without end":
+            connection.execute("DROP TABLE workers")
+            endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+            connection.execute(f"CREATE VIEW workers (worker_id, heartbeat_utc) AS SELECT i, i FROM ({endless})")
+        else:
+            connection.execute("INSERT INTO workers VALUES (hex(zeroblob(500000)), '{}', datetime('now'))")
+    facts = DatabaseLooker(path).look()
+    assert facts.pages > 0
+    assert all(len(each) < 200 for each in facts.holders)
+    assert any(each.startswith("worker 000") for each in facts.holders) is (how == "a name without end")
+
+
 @pytest.mark.parametrize("spoil", ["gone", "junk", "empty"])
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, spoil: str) -> None:
     path = make_foreign_queue(tmp_path / "q.db", 3)
