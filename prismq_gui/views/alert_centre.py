@@ -5,6 +5,7 @@ Owns when they are shown, and what is told after quiet hours. Judging, log and t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ class AlertCentre(QObject):
         self._tray: AlertTray | None = None
         self._missed: dict[tuple[RuleKind, str], AlertEvent] = {}  # raised in quiet hours, and not over yet
         self._program_failed = False  # and that is told
+        self._in_force: AlertSettings | None = None
         self.news: AlertNews | None = None
         self.entries: tuple[LogEntry, ...] = ()
         self.dialog: AlertDialog | None = None
@@ -81,7 +83,7 @@ class AlertCentre(QObject):
         desk.news.connect(self._on_desk_news)
         desk.log.connect(self._on_desk_log)
         desk.program_ended.connect(self._on_desk_program_ended)
-        desk.set_settings(self.settings)
+        self.apply()
         desk.set_paused(self._window.session.paused)
         desk.request_log()
 
@@ -193,10 +195,8 @@ class AlertCentre(QObject):
 
     def follow_entry(self, entry: LogEntry) -> None:
         """Show what an entry of the log is about, where it is of the open file."""
-        from prismq_gui.insight.alert_log import place_of  # noqa: PLC0415 - only when asked for
-
         path = self._window.session.path
-        if path is None or entry.file not in (str(path), place_of(path)):
+        if path is None or os.path.normcase(entry.file) != os.path.normcase(path):
             self._window.status_line.show_message(f"That alert is of another file; open it first: {entry.file}")
             return
         self.follow(entry.kind, f"{entry.sentence}.")
@@ -222,11 +222,17 @@ class AlertCentre(QObject):
         self.dialog = dialog
         dialog.open()
 
+    def apply(self) -> None:
+        """Put in force what is set, here or by another window."""
+        if self._is_started and self.settings != self._in_force:
+            self._in_force = self.settings
+            self._forget_failure(True)
+            self._window.engine.alerts.set_settings(self.settings)
+            self.changed.emit()
+
     def _set(self, settings: AlertSettings) -> None:
         self._keep(replace(self._window.settings, alerts=settings))
-        self._forget_failure(True)
-        self._window.engine.alerts.set_settings(settings)
-        self.changed.emit()
+        self.apply()
 
     def _on_dialog_finished(self, _result: int) -> None:
         if self.dialog is not None:

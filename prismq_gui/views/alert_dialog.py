@@ -74,7 +74,7 @@ class AlertDialog(QDialog):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.note)
         layout.addLayout(foot)
-        resize_within_screen(self, space(200), space(155))
+        resize_within_screen(self, space(200), space(163))
 
     def _show(self, settings: AlertSettings) -> None:
         for part in (self.rules, self.telling, self.program):
@@ -85,7 +85,7 @@ class AlertDialog(QDialog):
         """Say what keeps it from being saved, or what saving means."""
         mistakes = [part.mistake for part in (self.rules, self.telling, self.program) if part.mistake]
         self.save_button.setEnabled(not mistakes)
-        words = "They hold at once, for all files and all windows that are opened from now on."
+        words = "They hold at once, for all files, and in all windows within a second of being seen."
         self.note.setText(visible(f"Not saved yet: {mistakes[0]}" if mistakes else words))
 
     def settings(self) -> AlertSettings | None:

@@ -59,12 +59,10 @@ class Desk(QObject):
         self._stamp = stamp
         loaded = self._store.load(set_aside=False)
         mine = self._window.settings
-        if not loaded.note and (loaded.settings.own_keys, loaded.settings.file_marks) != (
-            mine.own_keys,
-            mine.file_marks,
-        ):
-            theirs = loaded.settings
-            self._window.settings = replace(mine, own_keys=theirs.own_keys, file_marks=theirs.file_marks)
+        theirs = loaded.settings
+        taken = replace(mine, own_keys=theirs.own_keys, file_marks=theirs.file_marks, alerts=theirs.alerts)
+        if not loaded.note and taken != mine:
+            self._window.settings = taken
             self._take()
 
     def note_kept(self) -> None:
@@ -77,6 +75,7 @@ class Desk(QObject):
     def _take(self) -> None:
         """Put in force what the settings hold now."""
         self._show_mark()
+        self._window.alerts.apply()
         if self._window.settings.own_keys == self._own_keys:
             return
         self._own_keys = self._window.settings.own_keys

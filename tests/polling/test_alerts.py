@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,8 @@ def test_beside_an_overview_nothing_more_is_read(hear, monkeypatch, queue):
     run_sql(queue, BURY)
     heard.until(lambda: heard.told() == [(AlertChange.RAISED, RuleKind.DEAD_LETTERS, False)])
     assert heard.engine.alerts.looks == 0
+    put_off_s = heard.engine.alerts._watch._due_at - time.monotonic()
+    assert put_off_s > alert_watch.FIRST_S + 5  # by each news of the overview
 
 
 def test_figures_that_an_overview_read_before_do_not_end_what_a_later_look_raised(hear, quick, queue):

@@ -160,6 +160,18 @@ def test_rules_are_set_by_keys_hold_at_once_and_after_a_new_start(watched, make_
             again.window.settings.alerts.rules.dead_letters.clear_at) == (5, 4)  # fmt: skip
 
 
+def test_what_another_window_sets_holds_here_too(watched, tmp_path):
+    driver, path = watched()
+    window = driver.window
+    run_sql(path, BURY)
+    driver.until(lambda: window.alerts.raised_count == 1)
+    off = replace(DEAD_ALONE, dead_letters=replace(DEAD_ALONE.dead_letters, on=False))
+    store = SettingsStore(tmp_path / "kept")
+    store.save(replace(store.load().settings, alerts=AlertSettings(off)))
+    driver.until(lambda: window.alerts.raised_count == 0)
+    assert window.settings.alerts.rules == off
+
+
 def test_a_program_is_tried_from_the_dialog_and_one_that_fails_is_told_once(watched):
     driver, path = watched()
     window = driver.window
