@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from prismq_gui.insight.messages import Cell
+from prismq_gui.operations.edits import EDITED, edited
 from prismq_gui.operations.messages import OperationKind, Wish
 from prismq_gui.operations.wording import plain
 from prismq_gui.queue.logs import CANCEL_LEVEL
@@ -85,6 +86,8 @@ class Deed:
     told: tuple[str, ...] = ()
     deletes: bool = False
     needs: tuple[str, ...] = ()  # names of the wish's values
+    seen: tuple[str, ...] = ()
+    """Columns, perhaps large ones, that must hold what the plan saw."""
 
     @property
     def target(self) -> Cell:
@@ -169,6 +172,13 @@ def _run_at(wish: Wish, task: Task, now: Moment) -> Outcome:
     return Written((now.text, at), said=f"put off until {plain(at)} UTC")
 
 
+def _edit(wish: Wish, task: Task, now: Moment) -> Outcome:
+    if task["status"] in RUNNING and not wish.value("even_if_running"):
+        return "is running, and its worker has the old text already"
+    made = edited(wish, *(task[name] for name in EDITED))
+    return made if isinstance(made, str) else Written((now.text, *made.cells), said=made.said)
+
+
 _SCHEDULED = ("updated_at_utc", "run_after_utc")
 
 DEEDS: dict[OperationKind, Deed] = {
@@ -198,6 +208,7 @@ DEEDS: dict[OperationKind, Deed] = {
         told=("priority",),
         needs=("priority",),
     ),
+    OperationKind.EDIT: Deed(Transition.OPERATOR_EDIT, _edit, ("updated_at_utc", *EDITED), seen=EDITED),
     OperationKind.RUN_NOW: Deed(Transition.OPERATOR_SCHEDULE, _run_now, _SCHEDULED, told=("run_after_utc",)),
     OperationKind.RUN_AT: Deed(
         Transition.OPERATOR_SCHEDULE, _run_at, _SCHEDULED, told=("run_after_utc",), needs=("at",)

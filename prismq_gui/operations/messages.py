@@ -30,6 +30,11 @@ class OperationKind(Enum):
     RUN_NOW = "run-now"
     RUN_AT = "run-at"
     MEND = "mend"
+    EDIT = "edit"
+    DUPLICATE = "duplicate"
+    ENQUEUE = "enqueue"
+    BRING_BACK = "bring-back"
+    REMOVE_WORKER = "remove-worker"
     UNDO = "undo"
     VACUUM = "vacuum"
 
@@ -98,7 +103,14 @@ class Recorded:
     operation_id: str
 
 
-Target: TypeAlias = Selected | Matching | Recorded
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """These workers, by name; for REMOVE_WORKER alone."""
+
+    names: tuple[str, ...]
+
+
+Target: TypeAlias = Selected | Matching | Recorded | Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,24 @@ class Skip:
     reason: str
     count: int
     sample_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What becomes of a place in JSON, as short texts; "" where nothing stands there. ``$`` is all of it."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What an edit does to one column of a task."""
+
+    task_id: int
+    column: str
+    changes: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -141,6 +171,8 @@ class Plan:
     targets: object = field(default=None, compare=False)
     values: tuple[tuple[str, Cell], ...] = ()
     """Those of the wish."""
+    diffs: tuple[TaskChange, ...] = ()
+    """What an edit changes in the tasks of the sample."""
 
     @property
     def wish(self) -> Wish:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +25,18 @@ from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.cells import RawText, exact_text
 from prismq_gui.operations.deeds import DEEDS, Moment, Task
-from prismq_gui.operations.messages import Matching, OperationKind, Plan, Recorded, Selected, Target, Wish
+from prismq_gui.operations.edits import EDITED, digest, task_changes
+from prismq_gui.operations.messages import (
+    Matching,
+    OperationKind,
+    Plan,
+    Recorded,
+    Selected,
+    Target,
+    TaskChange,
+    Wish,
+    Workers,
+)
 from prismq_gui.operations.refusals import (
     FOREIGN_TRIGGERS,
     access_refusal,
@@ -37,11 +48,12 @@ from prismq_gui.operations.targets import GroupTally, SkipTally, Targets
 from prismq_gui.operations.wording import plain, plan_sentence, verb_of
 from prismq_gui.operations.writer import Identity, ShouldStop
 from prismq_gui.queue.timestamps import now_utc, parse_utc
-from prismq_gui.queue.transitions import RUNNING, may, refusal
+from prismq_gui.queue.transitions import RUNNING, Status, may, refusal
 
 GONE = "no longer exists"
 SILENT_AFTER = timedelta(minutes=2)
 READ_AT_ONCE = 512  # rows a statement: 1 to 3 ms, far from holding anyone up
+_BULKY_AT_ONCE = 16  # with their payloads, of up to a megabyte each
 _SAMPLE = 10
 _DEADLINE_S = 5.0
 
@@ -64,8 +76,8 @@ def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop) 
         ProblemError: The file cannot be read, or INTERRUPTED where the person stopped it.
     """
     kind, deed = wish.kind, DEEDS[wish.kind]
-    if isinstance(target, Recorded):
-        raise TypeError(f"{kind.value} is not done to what another operation changed")
+    if isinstance(target, Recorded | Workers):
+        raise TypeError(f"{kind.value} is done to tasks alone")
     if isinstance(target, Matching) and target.filter.is_empty and not target.all_tasks:
         return refused_plan(kind, path, _empty_filter(path))
     absent = [name for name in deed.needs if wish.value(name) is None]
@@ -83,7 +95,7 @@ def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop) 
                 return refused_plan(kind, path, refused)
             look = _Look(connection, wish, Targets(identity), should_stop)
             found = look.at(_chosen(reader, target, should_stop))
-        return _told(reader, facts, wish, target, found)
+        return replace(_told(reader, facts, wish, target, found), diffs=tuple(look.diffs))
 
 
 def refused_plan(kind: OperationKind, path: Path, problem: Problem) -> Plan:
@@ -153,6 +165,7 @@ class _Look:
         self._targets = targets
         self._should_stop = should_stop
         self._skips = SkipTally()
+        self.diffs: list[TaskChange] = []
         self._now = Moment.now()
         self._today = self._now.time.strftime("%Y-%m-%d")
         names = {"id": None, "status": None, "attempts": None, "type": None, "locked_by": None, "lease_until_utc": None}
@@ -194,15 +207,23 @@ class _Look:
             self._skips.add(outcome, task_id)
             return None
         worker = task["locked_by"] if status in RUNNING else None
-        if not self._targets.add(task_id, status, task["attempts"], worker):
+        seen = digest(task[name] for name in self._deed.seen) if self._deed.seen else ""
+        if not self._targets.add(task_id, status, task["attempts"], worker, seen):
             self._skips.add("is one of too many different kinds; choose fewer at once", task_id)
             return None
+        if seen and len(self._targets) <= _SAMPLE:
+            before, after = (task[name] for name in EDITED), outcome.cells[-len(EDITED) :]
+            self.diffs += task_changes(task_id, tuple(before), after)
         return task
 
     def _rows(self, ids: Sequence[int]) -> dict[Cell, Row]:
-        params, marks = padded(ids)
-        sql = f"SELECT {', '.join(self._names)} FROM task_queue WHERE id IN ({marks})"
-        return {row[0]: row for row in self._connection.rows(sql, params, doing="look at the tasks")}
+        found: dict[Cell, Row] = {}
+        at_once = _BULKY_AT_ONCE if self._deed.seen else READ_AT_ONCE
+        for at in range(0, len(ids), at_once):
+            params, marks = padded(ids[at : at + at_once])
+            sql = f"SELECT {', '.join(self._names)} FROM task_queue WHERE id IN ({marks})"
+            found.update((row[0], row) for row in self._connection.rows(sql, params, doing="look at the tasks"))
+        return found
 
 
 def _check_stop(path: Path, should_stop: ShouldStop) -> None:
@@ -252,11 +273,22 @@ def _warnings(reader: QueueReader, facts: FileFacts, kind: OperationKind, found:
             "A worker that is still at work on such a task is not stopped: it goes on to the end of its handler, "
             "and what it has done outside of the queue stays done. Its result is not recorded."
         )
+    if kind is OperationKind.EDIT:
+        yield from _edit_warnings(dict(found.targets.status_counts()))
     if found.live_leases and kind in _MAY_RUN_TWICE:
         subject = "1 of these tasks has" if found.live_leases == 1 else f"{found.live_leases:,} of these tasks have"
         yield f"{subject} a lease that has not run out: {_MAY_RUN_TWICE[kind]}"
     if facts.journal_mode.lower() != "wal":
         yield f"The file is not in WAL mode ({facts.journal_mode}): workers and readers wait for each portion."
+
+
+def _edit_warnings(statuses: dict[Cell, int]) -> Iterator[str]:
+    running = sum(statuses.get(status, 0) for status in RUNNING)
+    if running:
+        yield f"{running:,} of these tasks run: the worker has the old text, the new one counts if it is tried again."
+    completed = statuses.get(Status.COMPLETED.value, 0)
+    if completed:
+        yield f"{completed:,} of these tasks are completed: what they ran with is then told by the journal alone."
 
 
 def _has_live_worker(reader: QueueReader) -> bool:

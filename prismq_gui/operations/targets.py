@@ -7,6 +7,7 @@ reasons and kinds, all bounded whatever an untrusted file holds.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class Seen:
     status: Cell
     attempts: int | None
     worker: Cell = None
+    digest: str = ""
+    """Stands for the content that the plan saw, where the operation is guarded by it."""
 
 
 class _Names:
@@ -73,11 +76,12 @@ class Targets:
         self._status_codes = array(_PLACES)
         self._worker_codes = array(_PLACES)
         self._attempts = array("q")
+        self._digests = array("Q")  # of all tasks, or of none
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, task_id: int, status: Cell, attempts: Cell, worker: Cell = None) -> bool:
+    def add(self, task_id: int, status: Cell, attempts: Cell, worker: Cell = None, digest: str = "") -> bool:
         """Take one more; return False where its status or worker is one too many to be told apart."""
         status_code = self._statuses.code(status)
         worker_code = self._workers.code(worker)
@@ -87,7 +91,13 @@ class Targets:
         self._status_codes.append(status_code)
         self._worker_codes.append(worker_code)
         self._attempts.append(attempts if isinstance(attempts, int) else NO_NUMBER)
+        if digest:
+            self._digests.append(int(digest, 16))
         return True
+
+    def place_of(self, task_id: int) -> int:
+        """Return how many of the tasks have a lower id."""
+        return bisect_left(self._ids, task_id)
 
     def first_ids(self, count: int) -> array[int]:
         """Return the first ids."""
@@ -107,6 +117,7 @@ class Targets:
                 statuses[self._status_codes[at]],
                 _number(self._attempts[at]),
                 workers[self._worker_codes[at]],
+                f"{self._digests[at]:016x}" if self._digests else "",
             )
             for at in range(start, min(start + size, len(self._ids)))
         ]
@@ -120,6 +131,7 @@ class Targets:
                 self._status_codes[start:end],
                 self._worker_codes[start:end],
                 self._attempts[start:end],
+                self._digests[start:end],
             )
             yield pack([self._statuses.names, self._workers.names, *(each.tobytes() for each in numbers)])
 
@@ -134,8 +146,10 @@ class Targets:
         for portion in portions:
             statuses, workers, *raw = unpack(portion)
             steps, status_codes, worker_codes, attempts = (array(form, b"") for form in ("q", _PLACES, _PLACES, "q"))
-            for numbers, data in zip((steps, status_codes, worker_codes, attempts), raw, strict=True):
+            for numbers, data in zip((steps, status_codes, worker_codes, attempts, made._digests), raw, strict=False):
                 numbers.frombytes(data)
+            if len({len(steps), len(status_codes), len(worker_codes), len(attempts)}) != 1:
+                raise ValueError("the stored tasks are not whole")
             made._statuses, made._workers = _Names(statuses), _Names(workers)
             made._ids.extend(accumulate(steps, _wrapped_sum))
             made._status_codes.extend(status_codes)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.cells import Cells
 from prismq_gui.operations.changing import quoted, rows_by_key
 from prismq_gui.operations.deeds import DEEDS, Moment, Task, Written
+from prismq_gui.operations.edits import CHANGED_MEANWHILE, digest
 from prismq_gui.operations.images import LOGS, TASKS, Batch, Columns, LogLine, RowChange, Unit
 from prismq_gui.operations.messages import Wish
 from prismq_gui.operations.plan import GONE
@@ -97,6 +99,7 @@ class TaskSource:
     # -- rows that stay
 
     def _updates(self, writer: QueueWriter, some: Sequence[Seen], now: Moment) -> Batch:
+        some = self._fitting(writer, some) if self._deed.seen else some
         kept = Columns(self._deed.columns, self._deed.fixed)
         names = tuple(dict.fromkeys((*kept.names, *self._deed.reads, *self._deed.told, "max_attempts")))
         at = {name: place for place, name in enumerate(names)}
@@ -115,9 +118,25 @@ class TaskSource:
             units.append(Unit(each.task_id, (change,), self._line(task, written, now)))
         return Batch({TASKS: kept}, units)
 
+    def _fitting(self, writer: QueueWriter, some: Sequence[Seen]) -> Sequence[Seen]:
+        """Return as many of the next tasks as are held in a few MB; the others come later."""
+        sizes = sizes_of(writer, [each.task_id for each in some], self._deed.seen)
+        for place, held in enumerate(accumulate(sizes.get(each.task_id, 0) for each in some)):
+            if place and held > BATCH_BYTES:
+                self._again = [*some[place:], *self._again]
+                return some[:place]
+        return some
+
     def _outcome(self, seen: Seen, task: Task | None, now: Moment) -> Written | None:
         """Return what is to become of a task, None where it is left alone; that is noted."""
         reason = moved_since(seen, task)
+        if (
+            task is not None
+            and not reason
+            and seen.digest
+            and digest(task[name] for name in self._deed.seen) != seen.digest
+        ):
+            reason = CHANGED_MEANWHILE
         if task is not None and not reason:
             outcome = self._deed.make(self._wish, task, now)
             if isinstance(outcome, Written):
@@ -212,6 +231,13 @@ def lines_of(writer: QueueWriter, names: Sequence[str], ids: Sequence[int]) -> d
         for row in writer.exact_rows(sql, params):
             found.setdefault(row[0], []).append((row[1], row[2:]))
     return found
+
+
+def sizes_of(writer: QueueWriter, ids: Sequence[int], columns: Sequence[str]) -> dict[Cell, int]:
+    """Return how many bytes these columns of tasks take."""
+    params, marks = padded(ids)
+    rows = writer.rows(f"SELECT id, {_bytes_sql(columns)} FROM task_queue WHERE id IN ({marks})", params)
+    return {row[0]: int(str(row[1])) for row in rows}
 
 
 def _sizes(writer: QueueWriter, ids: Sequence[int]) -> dict[Cell, tuple[int, int]]:

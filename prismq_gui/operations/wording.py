@@ -92,6 +92,7 @@ VERBS = {
         "be put off",
         "put off",
     ),
+    OperationKind.EDIT: Verb(Transition.OPERATOR_EDIT, "be edited", "edited", "be edited", "edited"),
 }
 
 

@@ -60,8 +60,11 @@ CHANGE_TASKS: frozenset[tuple[int, str]] = frozenset({UPDATE_TASK, ADD_LOG})
 """What most operations may write."""
 
 _FREE_ACTIONS = frozenset(
-    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
-)
+    {
+        sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION,
+        sqlite3.SQLITE_SAVEPOINT,
+    }
+)  # fmt: skip
 _PRAGMAS_WHILE_GUARDED = frozenset({"wal_checkpoint", "busy_timeout"})
 
 # The queue's nine PRAGMAs but: journal_mode and page_size are the file's, not ours; busy_timeout is 0
@@ -266,6 +269,23 @@ class QueueWriter:
             return cursor.rowcount
         finally:
             cursor.close()
+
+    def change_or_undo(self, sql: str, params: Sequence[Cell] = ()) -> int:
+        """Do as :meth:`change`, and leave nothing of it where it fails.
+
+        A change of one row that fails at an expression in an index is not taken back by SQLite itself: entries of
+        other indexes are gone by then, and a second try finds the file corrupt.
+        """
+        self.change("SAVEPOINT attempt")
+        try:
+            changed = self.change(sql, params)
+        except sqlite3.Error:
+            if self.connection.in_transaction:  # after some errors SQLite has rolled back all
+                self.change("ROLLBACK TO attempt")
+                self.change("RELEASE attempt")
+            raise
+        self.change("RELEASE attempt")
+        return changed
 
     def change_many(self, sql: str, params: Iterable[Sequence[Cell]]) -> None:
         """Run a changing statement for each set of parameters; sqlite3's errors pass through."""
