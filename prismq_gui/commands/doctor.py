@@ -1,4 +1,4 @@
-"""The verb ``doctor``: looks for what is wrong with a queue, and says what mends it. It changes nothing."""
+"""The verb ``doctor``: looks for what is wrong with a queue, and says what mends it; with --fix it mends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from prismq_gui.commands.arguments import add_database, database_path, span
-from prismq_gui.commands.command import Command, Exit
+from prismq_gui.commands.command import Command, Exit, UsageError
 from prismq_gui.commands.output import fields_of, json_line, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
 from prismq_gui.commands.silence import add_silence, hearing_of, limits_of
@@ -43,6 +43,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "told",
     )  # fmt: skip
     add_silence(parser)
+    mending = parser.add_argument_group("mending")
+    mending.add_argument("--fix", metavar="CODE", help="mend what this finding is about (docs/health.md#fixes)")
+    mending.add_argument("--dry-run", action="store_true", help="with --fix: print the plan and change nothing")
+    mending.add_argument("--yes", "-y", action="store_true", help="with --fix: do not ask")
+    mending.add_argument(
+        "--no-undo", action="store_true",
+        help="with --fix: keep nothing to undo it with; needed where the journal cannot be written",
+    )  # fmt: skip
 
 
 def _budget(text: str) -> float | None:
@@ -51,6 +59,12 @@ def _budget(text: str) -> float | None:
 
 def _doctor(options: argparse.Namespace) -> int:
     path = database_path(options)
+    if options.fix is not None:
+        from prismq_gui.commands.mending import fix  # noqa: PLC0415 - a look alone needs none of it
+
+        return fix(options, path)
+    if options.dry_run or options.yes or options.no_undo:
+        raise UsageError("--dry-run, --yes and --no-undo say how to mend: add --fix CODE")
     looked = _look(options, path)
     healthy = is_healthy(looked.findings)
     if options.json:
@@ -137,7 +151,9 @@ COMMANDS: Final = {
         "Look for what is wrong with a queue: damage, schema, indexes, expired leases, silent workers that hold\n"
         "tasks, times that other programs misread, unreadable JSON, a large WAL, lines without a task\n"
         "(docs/health.md tells all). Nothing is changed. The exit code is 4 where a fault or a warning was found;\n"
-        "notes alone do not count. --json prints one object {healthy, findings}.",
+        "notes alone do not count. --json prints one object {healthy, findings}.\n"
+        "--fix CODE mends what a finding is about: first the plan is told, then it asks; 'undo' takes it back.\n"
+        "--json needs --yes or --dry-run there and prints one object {plan, report}.",
         _arguments, _doctor,
     )
 }  # fmt: skip
