@@ -94,6 +94,7 @@ class DatabaseLooker:
         self.path = path
         self._watch = ReaderWatch(path)
         self._holders: tuple[str, ...] = ()
+        self._reading: frozenset[int] = frozenset()
         self._holders_at = self._tables_at = float("-inf")
         self._tables: tuple[TableSize, ...] = ()
         self._connection: ReadConnection | None = None
@@ -126,6 +127,9 @@ class DatabaseLooker:
         size, wal, written_at = _sizes(self.path)
         self._look_at_tables(connection, size)
         readers = self._watch.look()
+        pids = frozenset(each.pid for each in readers or ())
+        if pids != self._reading:
+            self._reading, self._holders_at = pids, float("-inf")  # somebody came or went: who is there now?
         real = Path(os.path.realpath(self.path))
         free = None
         with suppress(OSError):

@@ -112,17 +112,15 @@ def _in_the_way(wish: CareWish, done: CheckpointReport) -> tuple[str, ...]:
     if done.wal_pages < 0:
         return ("Nothing was moved. Try again in a moment.",)
     reading = reading_throughout(wish.path)
-    known = others(wish.path)
-    told = [f"Has the file open: {each}." for each in known]
+    named = [f"process {pid} ({process_name(pid)})" for pid in sorted((reading or frozenset()) - {os.getpid()})]
+    told = [f"Reads old content: {each}." for each in named]
     if reading is None:
         told.append("This program holds no content between two looks at the file, so it is not what is in the way.")
     elif os.getpid() in reading:
         told.append("This program itself is reading at the moment: a check, a backup or a search of it.")
     else:
         told.append("It is not this program: it holds no content of the file at the moment.")
-    for pid in sorted((reading or frozenset()) - {os.getpid()}):
-        told.append(f"Reads old content: process {pid} ({process_name(pid) or 'without a name'}).")
-    return tuple(told)
+    return (*told, *(f"Has the file open too: {each}." for each in others(wish.path) if each not in named))
 
 
 def _optimize(wish: CareWish, _tell: Tell, stop: Stop) -> CareReport:

@@ -51,13 +51,13 @@ def file_lines(facts: DatabaseFacts, now_s: float) -> Lines:
     lines = [("Path", str(facts.path))]
     if facts.real_path != facts.path:
         lines.append(("Leads to", str(facts.real_path)))
-    freed = facts.free_pages * facts.page_size
+    freed, plural = facts.free_pages * facts.page_size, "" if facts.free_pages == 1 else "s"
     share = f" ({facts.free_pages / facts.pages:.0%})" if facts.pages else ""
     free = bytes_text(facts.free_on_disk) if facts.free_on_disk is not None else "not known"
     return [
         *lines,
         ("Size", f"{bytes_text(facts.size_bytes)}: {facts.pages:,} pages of {facts.page_size:,} bytes"),
-        ("A vacuum would free", f"{bytes_text(freed)}: {facts.free_pages:,} free pages{share}"),
+        ("A vacuum would free", f"{bytes_text(freed)}: {facts.free_pages:,} free page{plural}{share}"),
         ("Last written", f"{duration(max(0.0, now_s - facts.written_at))} ago"),
         ("Free on the disk", free),
     ]
