@@ -9,6 +9,8 @@ from prismq_gui.insight.history import Point
 from prismq_gui.insight.overview import Overview
 from prismq_gui.insight.problems import Problem
 
+NO_HISTORY = "No folder for the program's own data was found, so no history is kept."
+
 
 class Span(Enum):
     """How much of the past is shown; the value is its stable name in settings.
@@ -55,7 +57,8 @@ class OverviewNews:
     """The overview as judged just now; ``epoch`` as in Snapshot.
 
     ``past`` is None where nobody looks at it or no history is kept (``trouble`` says why). ``rebuilding``: it is being
-    filled from timestamps. ``problem``: a part could not be read anew; what was read before stays.
+    filled from timestamps. ``problem``: a part could not be read anew; what was read before stays. ``awaits_past``: the
+    past was not looked at since the file was opened, so that what is missing of it says nothing yet.
     """
 
     epoch: int
@@ -64,3 +67,4 @@ class OverviewNews:
     trouble: str = ""
     rebuilding: bool = False
     problem: Problem | None = None
+    awaits_past: bool = False

@@ -59,6 +59,11 @@ class OverviewParts:
         return self._under_way is not None and self._under_way.part is Part.PAST
 
     @property
+    def awaits_past(self) -> bool:
+        """Whether the past was not looked at yet: what is not known of it may only not be read."""
+        return Part.PAST in self._parts and Part.PAST not in self._read
+
+    @property
     def has_new(self) -> bool:
         """Whether a part that the eye waits for was never read."""
         return any(self._budget.is_new(part) for part in self._parts if part is not Part.PAST)

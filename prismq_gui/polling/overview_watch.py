@@ -24,7 +24,7 @@ from prismq_gui.polling.feed import FeedOpening
 from prismq_gui.polling.latest import Latest
 from prismq_gui.polling.listening import Listening
 from prismq_gui.polling.messages import Snapshot
-from prismq_gui.polling.overview_messages import OverviewNews, Past, Span
+from prismq_gui.polling.overview_messages import NO_HISTORY, OverviewNews, Past, Span
 from prismq_gui.polling.overview_parts import SLICE_S, OverviewParts
 from prismq_gui.polling.threads import Worker, guarded
 
@@ -35,7 +35,6 @@ RETRY_S = 1.0
 FRESH_S = 30.0  # after which a page that comes into view is read anew at once
 REOPEN_AFTER = 3
 _PAST_SHARE = 50  # the points are read again after that many times what they took
-_NO_HISTORY = "No folder for the program's own data was found, so no history is kept."
 
 
 class OverviewWatch(Worker):
@@ -286,8 +285,8 @@ class OverviewWatch(Worker):
         self._told_at = now
         news = OverviewNews(
             self._opening.epoch, self._overview.overview(), self._points(now),
-            _NO_HISTORY if self._history is None else self._history.trouble or self._history.note_text,
-            self._parts.is_rebuilding, self._problem,
+            NO_HISTORY if self._history is None else self._history.trouble or self._history.note_text,
+            self._parts.is_rebuilding, self._problem, self._parts.awaits_past,
         )  # fmt: skip
         self._problem, self._last = None, news
         self.news.emit(news)

@@ -125,10 +125,14 @@ class LineChart(QWidget):
         told = f"{time_text(start, days=days, seconds=fine)} – {until}"
         return f"{told}, {REBUILT}" if data.rebuilt[self._cursor] else told
 
+    def _has_values(self) -> bool:
+        return any(value is not None for series in self._data.series for value in series.values)
+
     def _describe(self) -> None:
         values = ", ".join(f"{name} {value}" for name, value in self.legend())
         when = self.moment_text() or "latest"
-        text = f"{when}: {values}." if values else self._empty_text
+        is_told = values and (self._has_values() or not self._empty_text)
+        text = f"{when}: {values}." if is_told else self._empty_text
         if text != self.accessibleDescription():
             self.setAccessibleDescription(text)
 
@@ -199,7 +203,7 @@ class LineChart(QWidget):
         if plot.room.width() > 0 and plot.room.height() > 0:
             paint_grounds(painter, plot, self._data.rebuilt, self._theme)
             paint_axes(painter, plot, self._theme)
-            if any(value is not None for series in self._data.series for value in series.values):
+            if self._has_values():
                 colours = chart_colours(self._theme.palette)
                 values = [series.values for series in self._data.series]
                 paint_lines(painter, plot, values, colours, self._cursor)

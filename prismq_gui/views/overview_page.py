@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from prismq_gui.models.plain_table_model import PlainTableModel
 from prismq_gui.polling.engine import Engine
-from prismq_gui.polling.overview_messages import OverviewNews, Span
+from prismq_gui.polling.overview_messages import NO_HISTORY, OverviewNews, Span
 from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views import overview_words as words
@@ -37,6 +37,9 @@ _SPANS = {
     Span.TEN_MINUTES: "10 min", Span.HOUR: "1 h", Span.SIX_HOURS: "6 h", Span.DAY: "24 h", Span.WEEK: "7 days",
 }  # fmt: skip
 _NOT_YET = "Nothing is known of this time. It fills while the program watches."
+_REBUILDING = "The past is being rebuilt from timestamps…"
+_NOT_KEPT = "The past is not kept."
+_NO_POINTS = ChartData(0.0, 1.0, (), ())
 _BESIDE_STEPS = 190  # as many steps of space wide, the charts stand side by side
 
 
@@ -188,8 +191,8 @@ class OverviewPage(QScrollArea):
         self._news = None
         self.verdict.show_verdict(None)
         self.tiles.show_overview(None, now_utc())
-        self.depth_chart.set_data(ChartData(0.0, 1.0, (), ()), READING)
-        self.flow_chart.set_data(ChartData(0.0, 1.0, (), ()), READING)
+        self.depth_chart.set_data(_NO_POINTS, READING)
+        self.flow_chart.set_data(_NO_POINTS, READING)
         self.points_model.set_rows([])
         self._show_times()
         self.trouble.hide()
@@ -220,9 +223,12 @@ class OverviewPage(QScrollArea):
         told = " ".join(visible(note) for note in notes if note)
         self.trouble.setText(told)
         self.trouble.setVisible(bool(told))
+        if news.past is None and news.trouble == NO_HISTORY:
+            for chart in (self.depth_chart, self.flow_chart):
+                chart.set_data(_NO_POINTS, _NOT_KEPT)
         if news.past is None or news.past.span is not self.span:
             return
-        empty = "The past is being rebuilt from timestamps…" if news.rebuilding else _NOT_YET
+        empty = _REBUILDING if news.rebuilding else READING if news.awaits_past else _NOT_YET
         depth, flow = words.depth_chart(news.past), words.flow_chart(news.past)
         self.depth_chart.set_data(depth, empty)
         self.flow_chart.set_data(flow, empty)

@@ -122,7 +122,11 @@ def test_the_time_before_is_rebuilt_and_said_to_be(watch, tmp_path):
             "VALUES ('job', '{}', 'completed', 1, datetime('now', ?1), datetime('now', ?1), datetime('now', ?1))",
             (f"-{30 - minutes} minutes",),
         )
-    news = watch().open(path, Span.HOUR).until(lambda news: news.past is not None and _rebuilt(news))
+    watched = watch().open(path, Span.HOUR)
+    news = watched.until(lambda news: news.past is not None and _rebuilt(news))
+    before = [each for each in watched.news if each.past is not None and not _rebuilt(each)]
+    assert all(each.awaits_past for each in before)  # nobody is told that nothing is known before it was looked at
+    watched.until(lambda news: not news.awaits_past)
     assert not news.rebuilding or _rebuilt(news)
     assert all(point.is_gap or point.completed_per_s is None or point.completed_per_s >= 0 for point in _points(news))
 

@@ -14,7 +14,7 @@ from prismq_gui.insight.overview import Figure, Overview
 from prismq_gui.insight.verdict import Code, Page, Reason, Severity, Verdict
 from prismq_gui.polling.engine import Engine
 from prismq_gui.polling.messages import Table
-from prismq_gui.polling.overview_messages import OverviewNews, Past, Span
+from prismq_gui.polling.overview_messages import NO_HISTORY, OverviewNews, Past, Span
 from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.views import overview_words as words
 from prismq_gui.views.overview_page import OverviewPage
@@ -139,8 +139,15 @@ def test_points_become_lines_and_a_table_of_the_same_values(page):
     assert rows[2][5:] == ("30", "–", "–", "rebuilt")
 
 
-def test_nothing_known_of_the_past_says_what_will_be(page):
-    tell(page, past=past(Point(0, 60), Point(60, 60)))
+def test_nothing_known_of_the_past_says_what_will_be_and_not_before_it_was_looked_at(page):
+    nothing = past(Point(0, 60), Point(60, 60))
+    for awaits, rebuilding, word in ((True, False, "Reading"), (True, True, "rebuilt"), (False, False, "Nothing is")):
+        news = OverviewNews(1, overview(), nothing, rebuilding=rebuilding, awaits_past=awaits)
+        page._engine.overview.emit(news)
+        assert word in page.depth_chart.accessibleDescription()
+    page._engine.overview.emit(OverviewNews(1, overview(), None, NO_HISTORY))
+    assert "not kept" in page.flow_chart.accessibleDescription()
+    tell(page, past=nothing)
     assert page.depth_chart.accessibleDescription()
     assert page.depth_chart.legend()[0][1] == "not known"
 
