@@ -18,6 +18,7 @@ from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import ProblemError
 from prismq_gui.insight.versions import sqlite_note, sqlite_version
 from prismq_gui.insight.wal_readers import LongReader, ReaderWatch
+from prismq_gui.insight.windows_users import windows_users
 from prismq_gui.queue.disk_room import free_bytes
 from prismq_gui.queue.holders import processes
 from prismq_gui.queue.timestamps import sql_normalised
@@ -173,7 +174,7 @@ def in_use_by(connection: ReadConnection) -> tuple[str, ...]:
         if connection.value(_IS_TABLE, doing="look for workers"):
             rows = connection.rows(_BEATS, doing="look for workers", within_s=WORKERS_WITHIN_S)
             workers = [f"worker {name}" for (name,) in rows if isinstance(name, str)]
-    return (*processes(connection.path), *workers)
+    return (*processes(connection.path), *windows_users(connection.path), *workers)
 
 
 _PRAGMAS = ("journal_mode", "page_size", "page_count", "freelist_count", "encoding", "user_version")
