@@ -64,7 +64,13 @@ def disk_facts(path: Path) -> DiskFacts:
 
 
 def figures_of(
-    overview: Overview, disk: DiskFacts, hearing: Hearing, rules: AlertRules, at_utc: datetime, at_s: float
+    overview: Overview,
+    disk: DiskFacts,
+    hearing: Hearing,
+    rules: AlertRules,
+    at_utc: datetime,
+    at_s: float,
+    heard: set[str] | None = None,
 ) -> AlertFigures:
     """Return what the overview and the system tell, as far as it is not old.
 
@@ -75,7 +81,10 @@ def figures_of(
         rules: They say how many failures are no chance.
         at_utc: The present.
         at_s: The present by a clock that nobody sets.
+        heard: The workers that were heard of since the file was opened; those of this look are added. Where another
+            has taken over what one of these held, its silence counts all the same, for an hour.
     """
+    heard = set() if heard is None else heard
     workers = _fresh(overview.workers, at_utc)
     measures = [
         _failed_rate(overview, rules, at_utc),
@@ -87,7 +96,7 @@ def figures_of(
     if workers is None:
         return AlertFigures(at_utc, at_s, tuple(measures), read_at_utc=_read_at(overview))
     beats_at = min(overview.workers.read_at_utc or at_utc, at_utc)
-    measures += _silences(workers, beats_at, hearing)
+    measures += _silences(workers, beats_at, hearing, rules, heard)
     measures.append(Measure(RuleKind.SILENT_WORKER, _nobody_s(overview, workers, beats_at, hearing)))
     whole = frozenset({RuleKind.SILENT_WORKER} if len(workers) < MOST_WORKERS else ())
     return AlertFigures(at_utc, at_s, tuple(measures), whole, _read_at(overview))
@@ -139,11 +148,21 @@ def _oldest_s(overview: Overview, hearing: Hearing, now: datetime) -> float | No
     return None if hearing.gap is not None and known_s < waiting.waiting_s(read_at) else known_s
 
 
-def _silences(workers: Sequence[WorkerRow], read_at: datetime, hearing: Hearing) -> Iterator[Measure]:
+def _silences(
+    workers: Sequence[WorkerRow], read_at: datetime, hearing: Hearing, rules: AlertRules, heard: set[str]
+) -> Iterator[Measure]:
+    heard &= {row.worker_id for row in workers}
+    gone_s = max(_GONE_S, 2 * rules.silent_worker.raise_at)
     for row in workers:
-        if row.worker_id:
-            value = 0.0 if row.held <= 0 else _silence_s(row, read_at, hearing)
-            yield Measure(RuleKind.SILENT_WORKER, value, row.worker_id)
+        if not row.worker_id:
+            continue
+        value = _silence_s(row, read_at, hearing)
+        if value is not None and value < rules.silent_worker.clear_at:
+            heard.add(row.worker_id)
+        if row.held <= 0 and value is not None and (row.worker_id not in heard or value > gone_s):
+            heard.discard(row.worker_id)
+            value = 0.0
+        yield Measure(RuleKind.SILENT_WORKER, value, row.worker_id)
 
 
 def _silence_s(row: WorkerRow, read_at: datetime, hearing: Hearing) -> float | None:
@@ -156,6 +175,7 @@ def _silence_s(row: WorkerRow, read_at: datetime, hearing: Hearing) -> float | N
     return None if hearing.gap is not None and judged_s < silent_s else silent_s
 
 
+_GONE_S = 3_600.0  # after which one that holds nothing is taken for gone
 _NEVER_S = timedelta(days=365).total_seconds()  # it holds tasks and never gave a sign of life
 
 

@@ -47,8 +47,8 @@ WORDS: Mapping[RuleKind, RuleWords] = {
         (RuleKind.OLDEST_WAITING, "A task waits for long", "How long the oldest waiting task has been due."),
         (RuleKind.DEAD_LETTERS, "Tasks are given up", "Dead letters of the last hour."),
         (RuleKind.SILENT_WORKER, "A worker is silent",
-         "How long a worker that holds tasks was not heard of; each worker for itself. Also when tasks are due and no "
-         "worker at all is heard of."),
+         "How long a worker was not heard of: one that holds tasks, or was heard of before. Also when tasks are due "
+         "and no worker at all is heard of."),
         (RuleKind.WAL_SIZE, "The WAL is large", "The write-ahead log beside the queue file."),
         (RuleKind.DISK_FREE, "The disk is filling up", "The room left on the disk of the queue file."),
     )

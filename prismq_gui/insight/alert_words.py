@@ -72,13 +72,13 @@ _RAISED = {
     RuleKind.FAILED_RATE: "{value} of the tasks that ended in the last hour failed",
     RuleKind.OLDEST_WAITING: "the oldest waiting task has been due for {value}",
     RuleKind.DEAD_LETTERS: "{tasks} given up in the last hour",
-    RuleKind.SILENT_WORKER: "{name} holds tasks and has been silent for {value}",
+    RuleKind.SILENT_WORKER: "{name} has been silent for {value}",
     RuleKind.WAL_SIZE: "the WAL has grown to {value}",
     RuleKind.DISK_FREE: "{value} are left on the disk of the queue file",
 }
 _CLEARED = {
     **_RAISED,
-    RuleKind.SILENT_WORKER: "{name} is heard of again, or holds nothing any more",
+    RuleKind.SILENT_WORKER: "{name} is heard of again, or holds nothing and is taken for gone",
     RuleKind.WAL_SIZE: "the WAL has {value}",
     RuleKind.DISK_FREE: "{value} are free again",
 }

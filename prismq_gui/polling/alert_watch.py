@@ -29,7 +29,9 @@ from prismq_gui.polling.threads import Worker, guarded
 TICK_MS = 5_000  # under the 12 s after which a Listening takes the machine for having slept
 FIRST_S = 10.0  # the overview of a window that is seen comes before
 LOOK_S = 60.0
-LOOK_SHARE = 100  # a look is repeated no sooner than after that many times what it took
+LOOK_SHARE = 100  # a look is repeated no sooner than after that many times what it took …
+LATEST_S = 120.0  # … but before states that must hold for a while are taken for unwatched (MOST_GAP_S) …
+LEAST_SHARE = 10  # … unless it took very long
 DISK_S = 10.0
 NEWS_S = 5.0  # while nothing changes: that it was looked
 
@@ -50,6 +52,7 @@ class AlertWatch(Worker):
         self._settings = AlertSettings()
         self._opening: AlertOpening | None = None
         self._machine = AlertMachine()
+        self._heard: set[str] = set()  # workers, since the file was opened
         self._paused = False
         self._reader: QueueReader | None = None
         self._disk = DiskFacts()
@@ -92,6 +95,7 @@ class AlertWatch(Worker):
         self._machine.restore(self._log.open_of(opening.path))
         self._disk_at = self._news_at = float("-inf")
         self._last = None
+        self._heard = set()
         self._listening.begin()
         self._due_at = time.monotonic() + FIRST_S
         self._set_timer()
@@ -180,7 +184,8 @@ class AlertWatch(Worker):
         finally:
             self._reader = None
         now = time.monotonic()
-        self._due_at = now + max(LOOK_S, LOOK_SHARE * (now - began))
+        cost_s = now - began
+        self._due_at = now + max(LOOK_S, min(LATEST_S, LOOK_SHARE * cost_s), LEAST_SHARE * cost_s)
         if overview is not None and not self._is_void():
             self._judge(overview, own_look=True)
 
@@ -200,7 +205,7 @@ class AlertWatch(Worker):
         if now - self._disk_at >= DISK_S:
             self._disk_at, self._disk = now, disk_facts(self._opening.path)
         hearing, at_utc = self._listening.look(), self._listening.now()
-        figures = figures_of(overview, self._disk, hearing, self._settings.rules, at_utc, steady())
+        figures = figures_of(overview, self._disk, hearing, self._settings.rules, at_utc, steady(), self._heard)
         self._tell(self._machine.take(figures), own_look=own_look)
 
     # -- telling

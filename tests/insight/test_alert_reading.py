@@ -89,6 +89,23 @@ def test_a_worker_that_never_beat_and_one_without_a_readable_time_count_as_silen
     assert (found["silent-worker", "never"] or 0) > 86_400
 
 
+def test_the_silence_of_a_worker_that_was_heard_of_counts_though_another_has_what_it_held():
+    heard: set[str] = set()
+
+    def silence(silent_s: float, held: int = 0) -> float | None:
+        rows = (worker("one", silent_s, held), worker("two", 1, held=0))
+        figures = figures_of(overview_of(workers=rows), disk_facts(Path("-")), Hearing(), AlertRules(), NOW, 0.0, heard)
+        return next(each.value for each in figures.measures if each.subject == "one")
+
+    assert silence(300) == 0  # left over from before
+    assert silence(10) == 10
+    assert silence(300) == 300
+    assert silence(3_700) == 0  # gone
+    assert silence(3_700, held=1) == 3_700
+    assert silence(300) == 0
+    assert heard == {"two"}
+
+
 def test_few_failures_are_chance():
     assert values(overview_of(failed=9, completed=0))["failed-rate", ""] == 0
     assert values(overview_of(failed=10, completed=0))["failed-rate", ""] == 1
