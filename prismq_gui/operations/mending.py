@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from prismq_gui.insight import health_conditions as conditions
-from prismq_gui.insight.connection import ReadConnection
-from prismq_gui.insight.filters import Condition
-from prismq_gui.insight.health_workers import hear, running_ids
+from prismq_gui.insight.health_workers import hear
 from prismq_gui.insight.hearing import SILENT_AFTER_S, Hearing
-from prismq_gui.insight.messages import Cell, TaskRow, WorkerRow
-from prismq_gui.insight.problems import ProblemError
+from prismq_gui.insight.messages import WorkerRow
 from prismq_gui.insight.reader import QueueReader
-from prismq_gui.insight.walking import Pace, Walk, read_bounds
 from prismq_gui.operations.applying import Order, carry_out
-from prismq_gui.operations.cells import exact_text
 from prismq_gui.operations.changing import rows_by_key
 from prismq_gui.operations.images import LOGS, TASKS, WORKERS, Batch, Columns, LogLine, RowChange, Unit
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.mending_index import CODE as INDEX_CODE
-from prismq_gui.operations.mending_index import Indexes, make_indexes, plan_indexes
-from prismq_gui.operations.mending_rows import ALIVE_AGAIN, REMEDIES, Known, Mended, Remedy
+from prismq_gui.operations.mending_index import Indexes, make_indexes
+from prismq_gui.operations.mending_rows import ALIVE_AGAIN, REMEDIES, Known, Mended
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Wish
-from prismq_gui.operations.plan import GONE, refused_plan, stopped_problem, write_refusal
-from prismq_gui.operations.refusals import FOREIGN_TRIGGERS
-from prismq_gui.operations.targets import GroupTally, SkipTally
+from prismq_gui.operations.plan import GONE
+from prismq_gui.operations.targets import SkipTally
 from prismq_gui.operations.writer import (
     ADD_LOG,
     DELETE_LOG,
@@ -49,22 +43,8 @@ from prismq_gui.queue.timestamps import now_utc, utc_text
 BATCH_ROWS = 2_000  # one commit of the journal for so many
 MAX_TRIES = 3  # for a row that moves between two looks and may still be mended
 RESTLESS = "changed each time it was about to be"
-_DEADLINE_S = 5.0
-_SAMPLE = 10
-_BY_WORKER = frozenset(("worker-silent", "worker-unknown"))
-_RUNNING = _BY_WORKER | {"lease-expired", "lease-iso"}
-_CONDITIONS = {
-    "time-iso": f"{conditions.QUEUED} AND {conditions.is_abroad('run_after_utc')}",
-    "finished-names-worker": conditions.FINISHED_NAMES_WORKER,
-    "log-orphan": conditions.LOG_ORPHAN,
-    "time-iso-elsewhere": " OR ".join(
-        (
-            f"(NOT {conditions.QUEUED} AND {conditions.is_abroad('run_after_utc')})",
-            f"(NOT {conditions.IS_RUNNING} AND {conditions.is_abroad('lease_until_utc')})",
-            *(conditions.is_abroad(name) for name in conditions.TIME_COLUMNS if name not in conditions.NO_EARLIER),
-        )
-    ),
-}
+DEADLINE_S = 5.0
+BY_WORKER = frozenset(("worker-silent", "worker-unknown"))
 
 
 FIXES = (*REMEDIES, INDEX_CODE)
@@ -93,7 +73,8 @@ class Chosen:
         return len(self.ids)
 
 
-def _code(wish: Wish) -> str:
+def code_of(wish: Wish) -> str:
+    """Return the code of the finding that a wish is to mend."""
     return str(wish.value("finding"))
 
 
@@ -104,10 +85,10 @@ def _silence(wish: Wish) -> Hearing:
 
 def known(path: Path, wish: Wish, now: datetime) -> tuple[Known, tuple[WorkerRow, ...]]:
     """Return what the remedy knows now, and the workers that it is about."""
-    code = _code(wish)
-    if code not in _BY_WORKER and code != "worker-gone":
+    code = code_of(wish)
+    if code not in BY_WORKER and code != "worker-gone":
         return Known(now), ()
-    with closing(QueueReader(path, deadline_s=_DEADLINE_S)) as reader:
+    with closing(QueueReader(path, deadline_s=DEADLINE_S)) as reader:
         reader.open()
         heard = hear(reader.connection, reader.layout(), now, _silence(wish))
     workers = {
@@ -116,117 +97,13 @@ def known(path: Path, wish: Wish, now: datetime) -> tuple[Known, tuple[WorkerRow
     return Known(now, frozenset(row.worker_id for row in workers)), workers
 
 
-# -- the plan
-
-
-def plan_mending(path: Path, wish: Wish, should_stop: ShouldStop) -> Plan:
-    """Return what mending would change, by reading alone and by the same rules as applying it.
-
-    Raises:
-        ProblemError: The file cannot be read; INTERRUPTED where ``should_stop`` said so.
-    """
-    if _code(wish) == INDEX_CODE:
-        return plan_indexes(path, wish)
-    knows, workers = known(path, wish, now_utc())
-    remedy = REMEDIES[_code(wish)]
-    with closing(QueueReader(path, deadline_s=_DEADLINE_S)) as reader:
-        facts = reader.open()
-        chosen = Chosen(Identity.of(path))
-        with closing(ReadConnection(path, _DEADLINE_S, text_factory=exact_text)) as connection:
-            connection.open()
-            refused = write_refusal(facts, connection.rows(FOREIGN_TRIGGERS))
-            if refused is not None:
-                return refused_plan(OperationKind.MEND, path, refused)
-            look = _Look(connection, remedy, knows, chosen)
-            for ids in _ids(connection, wish, workers):
-                if should_stop():
-                    raise ProblemError(stopped_problem(path))
-                look.at(ids)
-        rows = reader.task_rows(chosen.ids[:_SAMPLE]) if remedy.table == TASKS else {}
-    return look.plan(path, wish, tuple(rows.values()))
-
-
-def _ids(connection: ReadConnection, wish: Wish, workers: Sequence[WorkerRow]) -> Iterator[list[int]]:
-    """Yield the keys of the rows that may be mended, in portions; of workers the numbers of their rows."""
-    code = _code(wish)
-    if code == "worker-gone":
-        for worker in workers:
-            sql = "SELECT rowid FROM workers WHERE worker_id = ? AND typeof(worker_id) = 'text'"
-            yield [row[0] for row in connection.rows(sql, (worker.worker_id,)) if isinstance(row[0], int)]
-        return
-    if code in _RUNNING:
-        found, _cut = running_ids(connection)
-        yield from (found[at : at + BATCH_ROWS] for at in range(0, len(found), BATCH_ROWS))
-        return
-    table, key = (LOGS, "log_id") if code == "log-orphan" else (TASKS, "id")
-    bounds = read_bounds(connection, table, key)
-    if bounds is None:
-        return
-    condition = Condition(f"({_CONDITIONS[code]})", ())
-    for rows, _progress in Walk(table, key, bounds, False, condition, condition).steps(connection, Pace()):
-        ids = [row[0] for row in rows if isinstance(row[0], int)]
-        yield from (ids[at : at + BATCH_ROWS] for at in range(0, len(ids), BATCH_ROWS))
-        if not ids:
-            yield []
-
-
-class _Look:
-    """A walk over the rows that a finding is about, which decides about each as applying will."""
-
-    def __init__(self, connection: ReadConnection, remedy: Remedy, knows: Known, chosen: Chosen) -> None:
-        self._connection = connection
-        self._remedy = remedy
-        self._knows = knows
-        self._chosen = chosen
-        self._groups, self._skips = GroupTally(), SkipTally()
-        self._buried = 0
-
-    def at(self, ids: Sequence[int]) -> None:
-        """Look at some of them."""
-        if self._remedy.make is None:
-            self._chosen.ids.extend(ids)
-            return
-        names = (*self._remedy.columns, "type")
-        rows = rows_by_key(self._read, TASKS, names, ids)
-        for task_id in ids:
-            cells = rows.get(task_id)
-            if cells is None:
-                continue
-            row = dict(zip(names, cells, strict=True))
-            mended = self._remedy.make(row, self._knows)
-            if isinstance(mended, Mended):
-                self._chosen.ids.append(task_id)
-                self._groups.add(row["status"], row["type"])
-                self._buried += mended.said.startswith("made a dead letter")
-
-    def _read(self, sql: str, params: Sequence[Cell]) -> list[tuple[Cell, ...]]:
-        return self._connection.rows(sql, params, doing="look at the rows")
-
-    def plan(self, path: Path, wish: Wish, sample: tuple[TaskRow, ...]) -> Plan:
-        """Return what was found, as a plan."""
-        count, remedy = len(self._chosen), self._remedy
-        sentence = f"{remedy.count(count)} will {remedy.will}."
-        if self._buried:
-            sentence += f" {self._buried:,} of them become dead letters: no attempts are left."
-        if not count:
-            sentence = f"There is nothing to be mended: no {remedy.noun[0]} is so any more."
-        return Plan(
-            kind=OperationKind.MEND, path=path, eligible=count, groups=self._groups.groups(), skips=(), sample=sample,
-            sentence=sentence, warnings=(remedy.risk,) if remedy.risk and count else (), targets=self._chosen,
-            values=wish.values,
-        )  # fmt: skip
-
-
-# -- applying it
-
-
 class MendSource:
     """The rows of a plan on their way to be mended; used once, in one thread."""
 
     def __init__(self, path: Path, wish: Wish, chosen: Chosen, who: str, operation_id: str) -> None:
         self._path = path
         self._wish = wish
-        self._code = _code(wish)
+        self._code = code_of(wish)
         self._remedy = REMEDIES[self._code]
         self._chosen = chosen
         self._who = who

@@ -80,6 +80,11 @@ class Remedy:
         """What is kept of a row: what is looked at alone first, then what is written."""
         return (*self.fixed, *self.writes)
 
+    @property
+    def is_about_times(self) -> bool:
+        """Whether it writes times alone."""
+        return bool(self.writes) and set(self.writes) <= set(TIME_COLUMNS)
+
     def count(self, number: int) -> str:
         """Return ``1 task``, ``293 tasks``."""
         return f"{number:,} {self.noun[number != 1]}"

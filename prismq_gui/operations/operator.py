@@ -16,8 +16,9 @@ from prismq_gui.operations.applying import Order, Others, carry_out, go_on, noth
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
 from prismq_gui.operations.maintenance import VacuumRun, plan_vacuum
-from prismq_gui.operations.mending import apply_mending, plan_mending
+from prismq_gui.operations.mending import apply_mending
 from prismq_gui.operations.mending_index import is_of_indexes, plan_index_undo, undo_indexes
+from prismq_gui.operations.mending_plan import plan_mending
 from prismq_gui.operations.messages import (
     OperationKind,
     Plan,

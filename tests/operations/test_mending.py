@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.health import HealthCheck
 from prismq_gui.insight.health_texts import TEXTS
 from prismq_gui.insight.reader import QueueReader
@@ -130,6 +131,16 @@ def test_times_are_of_the_same_second_and_never_early(sample: Desk) -> None:
         assert now is not None
         assert timedelta(0) <= now - then < timedelta(seconds=1)
         assert cell == utc_text(now)
+
+
+def test_a_plan_shows_what_becomes_of_times_and_who_holds_what(sample: Desk) -> None:
+    (title, change), *_more = sample.plan("time-iso").facts
+    assert title.endswith(" run_after")
+    before, after = change.split(" → ")
+    assert (before[10], after[10], len(after)) == ("T", " ", 19)
+    held = dict(sample.plan("worker-silent").facts)
+    assert len(held) == 6
+    assert held["Worker worker-05"] == "holds 2, heard of last: 2026-11-24 00:59:43"
 
 
 def test_given_back_as_the_queues_own_rescue_does(sample: Desk, tmp_path: Path) -> None:
@@ -344,6 +355,17 @@ def test_C8_mending_killed_anywhere_is_told_truly_and_taken_back(tmp_path: Path)
     plan = desk.operator.plan(OperationKind.UNDO, Recorded(operation.id))
     assert desk.operator.apply(plan).changed == left
     assert desk.image() == before
+
+
+def test_a_plan_over_many_that_wait_reads_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 40_000), tmp_path / "my data")
+    run_sql(desk.path, "UPDATE task_queue SET run_after_utc = '2026-01-01T00:00:00Z'")
+    asked: list[str] = []
+    rows = ReadConnection.rows
+    monkeypatch.setattr(ReadConnection, "rows", lambda self, sql, *more, **named: (
+        asked.append(sql), rows(self, sql, *more, **named))[1])  # fmt: skip
+    assert desk.plan("time-iso").eligible == 40_000
+    assert len(asked) < 400  # by the index of statuses it is over a thousand
 
 
 def test_only_findings_that_say_so_have_a_fix() -> None:
