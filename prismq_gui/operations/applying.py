@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prismq_gui.insight.problems import Problem, ProblemError
-from prismq_gui.operations.journal import Journal, Recording
+from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Entry, State
 from prismq_gui.operations.messages import Progress, Report, Skip, Wish
+from prismq_gui.operations.recording import Recording
 from prismq_gui.operations.running import Ran, Run, Source
 from prismq_gui.operations.wording import report_sentence, verb_of
 from prismq_gui.operations.writer import Identity, ShouldStop

@@ -9,9 +9,8 @@ Must not read or write a queue.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from prismq_gui.operations.journal_file import JournalFile
 from prismq_gui.operations.journal_records import Entry, Keeping, Operation, State
 from prismq_gui.operations.live import LiveLock, sweep
 from prismq_gui.operations.messages import OperationKind, Skip
+from prismq_gui.operations.recording import Recording
 from prismq_gui.queue.timestamps import now_utc, utc_text
 
 MAX_LISTED = 1_000
@@ -40,6 +40,14 @@ class Stored(NamedTuple):
 
     place: int
     batch: Batch
+    unapplied: frozenset[int] | None
+
+
+class Outline(NamedTuple):
+    """A batch without its rows: how many units it has, and those that were not changed, None where it is not known."""
+
+    place: int
+    units: int
     unapplied: frozenset[int] | None
 
 
@@ -124,7 +132,31 @@ class Journal:
                     raise ProblemError(file.translated(error)) from None
                 yield stored
 
-    def settle(self, operation: Operation, found: Sequence[tuple[int, Iterable[int]]], changed: int) -> None:
+    def outline(self, operation: Operation) -> tuple[Outline, ...]:
+        """Return how many units each batch of an operation has and which were not changed, without the rows."""
+        with closing(JournalFile(self.folder)) as file:
+            if not file.open(write=False):
+                return ()
+            sql = "SELECT place, units, settled FROM batches WHERE operation = ? ORDER BY place"
+            try:
+                return tuple(
+                    Outline(_int(place), _int(units), _unapplied(settled))
+                    for place, units, settled in file.stream(sql, (operation.number,))
+                )
+            except (*READ_ERRORS, ValueError) as error:
+                raise ProblemError(file.translated(error)) from None
+
+    def batch(self, operation: Operation, place: int) -> Batch:
+        """Return one batch of an operation."""
+        with closing(JournalFile(self.folder)) as file:
+            file.open()
+            sql = "SELECT place, settled, images FROM batches WHERE operation = ? AND place = ?"
+            try:
+                return _stored(file.rows(sql, (operation.number, place))[0]).batch
+            except (*READ_ERRORS, ValueError, IndexError) as error:
+                raise ProblemError(file.translated(error)) from None
+
+    def settle(self, operation: Operation, found: Sequence[tuple[int, Collection[int]]], changed: int) -> None:
         """Note of open batches which units were not changed, and how many were in all: an interrupted operation."""
         with closing(JournalFile(self.folder)) as file:
             file.open()
@@ -156,7 +188,7 @@ class Journal:
         Raises:
             ProblemError: It cannot be written: nothing may be changed then.
         """
-        recording = Recording(self, entry.id)
+        recording = Recording(self.folder, entry.id)
         try:
             recording.open()
             recording.record(entry, targets)
@@ -167,7 +199,7 @@ class Journal:
 
     def resume(self, operation: Operation) -> Recording | None:
         """Go on with an operation that ended before its end; None where somebody runs it now."""
-        recording = Recording(self, operation.id)
+        recording = Recording(self.folder, operation.id)
         try:
             if not recording.open():
                 return None
@@ -180,141 +212,42 @@ class Journal:
     def trim(self) -> None:
         """Forget what is too old or too much, the oldest first; operations that run are left alone."""
         sweep(self.folder)
-        kept = [each for each in self.operations(limit=1_000_000) if each.state is not State.RUNNING]
-        now, held = now_utc(), 0
+        now = now_utc()
+        images_since, history_since = utc_text(now - self.keeping.images), utc_text(now - self.keeping.history)
         with closing(JournalFile(self.folder)) as file:
             file.open()
-            for rank, each in enumerate(kept):
-                held += each.bytes
-                is_old = each.started_utc < utc_text(now - self.keeping.images)
-                if each.is_kept and (is_old or (rank > 0 and held > self.keeping.images_bytes)):
-                    self._drop_images(file, each)
-                if each.started_utc < utc_text(now - self.keeping.history):
-                    with file.transaction():
-                        file.rows("DELETE FROM operations WHERE number = ?", (each.number,))
+            held = 0
+            rows = file.rows("SELECT number, id, bytes, started_utc FROM operations WHERE kept ORDER BY number DESC")
+            for rank, (number, operation_id, size, started) in enumerate(rows):
+                held += _int(size)
+                is_too_much = rank > 0 and held > self.keeping.images_bytes
+                is_old = str(started) < images_since
+                if (is_too_much or is_old) and not LiveLock(self.folder, str(operation_id)).is_held():
+                    self._drop_images(file, _int(number))
+            with file.transaction():
+                file.rows("DELETE FROM operations WHERE NOT kept AND started_utc < ?", (history_since,))
 
-    def _drop_images(self, file: JournalFile, operation: Operation) -> None:
+    def _drop_images(self, file: JournalFile, number: int) -> None:
         with file.transaction():  # first: half of an operation cannot be undone
-            sql = "UPDATE operations SET kept = 0, bytes = 0 WHERE number = ?"
-            file.rows(sql, (operation.number,))
+            file.rows("UPDATE operations SET kept = 0, bytes = 0 WHERE number = ?", (number,))
         for table in ("targets", "batches"):
             sql = f"SELECT place FROM {table} WHERE operation = ? ORDER BY place LIMIT {_AT_ONCE}"
-            while places := file.rows(sql, (operation.number,)):
+            while places := file.rows(sql, (number,)):
                 with file.transaction():
                     for (place,) in places:
-                        file.rows(f"DELETE FROM {table} WHERE operation = ? AND place = ?", (operation.number, place))
-        with file.transaction():
-            file.rows("PRAGMA incremental_vacuum(4096)")
-
-
-class Recording:
-    """The journal of one operation while it runs; opened, used and closed in the operation's thread."""
-
-    def __init__(self, journal: Journal, operation_id: str) -> None:
-        self._journal = journal
-        self._file = JournalFile(journal.folder)
-        self._live = LiveLock(journal.folder, operation_id)
-        self._number = 0
-        self._place = 0
-        self._unsettled: tuple[int, list[int]] | None = None
-        self.before = 0
-        """How many units were changed before the operation was resumed."""
-
-    def open(self) -> bool:
-        """Open the file and take the operation's lock; return False where somebody else has it."""
-        self._file.open()
-        try:
-            return self._live.take()
-        except OSError as error:
-            what = f"The journal's folder cannot be written ({error.strerror or error.__class__.__name__})"
-            raise ProblemError(self._file.problem(what)) from None
-
-    def record(self, entry: Entry, targets: Iterable[bytes]) -> None:
-        """Write what the operation is, before anything is changed."""
-        wish = json.dumps([[name, value] for name, value in entry.wish.values])
-        with self._file.transaction():
-            self._file.rows(
-                "INSERT INTO operations (id, path, device, inode, who, kind, wish, state, planned, sentence, undoes, "
-                "started_utc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (entry.id, str(entry.path.resolve()), str(entry.device), str(entry.inode), entry.who,
-                 entry.wish.kind.value, wish, State.RUNNING.value, entry.planned, entry.sentence, entry.undoes, _now()),
-            )  # fmt: skip
-            self._number = _int(self._file.rows("SELECT last_insert_rowid()")[0][0])
-            for place, data in enumerate(targets):
-                self._file.rows("INSERT INTO targets VALUES (?, ?, ?)", (self._number, place, data))
-                self._grow(len(data))
-
-    def take_up(self, operation: Operation) -> None:
-        """Mark an operation as running again."""
-        self._number, self.before = operation.number, operation.changed
-        with self._file.transaction():
-            sql = "UPDATE operations SET state = ?, problem = '' WHERE number = ?"
-            self._file.rows(sql, (State.RUNNING.value, self._number))
-            last = self._file.rows("SELECT max(place) FROM batches WHERE operation = ?", (self._number,))[0][0]
-            self._place = _int(last) + 1 if last is not None else 0
-
-    def _grow(self, size: int) -> None:
-        self._file.rows("UPDATE operations SET bytes = bytes + ? WHERE number = ?", (size, self._number))
-
-    def add(self, batch: Batch, changed: int) -> None:
-        """Write a batch, and what became of the one before it; on the disk when it returns."""
-        images = batch.store()
-        with self._file.transaction():
-            self._write_settled()
-            sql = "INSERT INTO batches (operation, place, units, images) VALUES (?, ?, ?, ?)"
-            self._file.rows(sql, (self._number, self._place, len(batch.units), images))
-            sql = "UPDATE operations SET bytes = bytes + ?, changed = ? WHERE number = ?"
-            self._file.rows(sql, (len(images), self.before + changed, self._number))
-        self._unsettled = None
-        self._place += 1
-
-    def settle(self, unapplied: list[int]) -> None:
-        """Remember which units of the last batch were not changed, to be written with what comes next."""
-        self._unsettled = (self._place - 1, unapplied)
-
-    def _write_settled(self) -> None:
-        if self._unsettled is not None:
-            place, unapplied = self._unsettled
-            sql = "UPDATE batches SET settled = ? WHERE operation = ? AND place = ?"
-            self._file.rows(sql, (pack(unapplied), self._number, place))
-
-    def finish(
-        self,
-        state: State,
-        changed: int,
-        skips: Sequence[Skip],
-        sentence: str,
-        problem: str,
-        others: Sequence[tuple[str, State]] = (),
-    ) -> None:
-        """Write how the operation ended; ``others`` are operations that it changed the state of."""
-        told = json.dumps([asdict(skip) for skip in skips])
-        with self._file.transaction():
-            self._write_settled()
-            sql = (
-                "UPDATE operations SET state = ?, changed = ?, skips = ?, sentence = ?, problem = ?, ended_utc = ? "
-                "WHERE number = ?"
-            )
-            total = self.before + changed
-            self._file.rows(sql, (state.value, total, told, sentence, problem, _now(), self._number))
-            if state is State.FINISHED:
-                self._file.rows("DELETE FROM targets WHERE operation = ?", (self._number,))
-            for other, became in others:
-                self._file.rows("UPDATE operations SET state = ? WHERE id = ?", (became.value, other))
-        self._unsettled = None
-
-    def close(self) -> None:
-        """Close, and let others know that nobody runs the operation any more. Idempotent."""
-        self._file.close()
-        self._live.leave()
+                        file.rows(f"DELETE FROM {table} WHERE operation = ? AND place = ?", (number, place))
+        file.give_back()
 
 
 def _stored(row: Row) -> Stored:
     place, settled, images = row
     if not isinstance(images, bytes):
         raise ValueError("the stored rows are no bytes")
-    unapplied = frozenset(unpack(settled)) if isinstance(settled, bytes) else None
-    return Stored(_int(place), restore(images), unapplied)
+    return Stored(_int(place), restore(images), _unapplied(settled))
+
+
+def _unapplied(settled: Cell) -> frozenset[int] | None:
+    return frozenset(unpack(settled)) if isinstance(settled, bytes) else None
 
 
 def _int(cell: Cell) -> int:

@@ -23,6 +23,7 @@ FILE_NAME = "operations.db"
 VERSION = 1
 APPLICATION_ID = 0x50514A31  # "PQJ1"
 BUSY_TIMEOUT_S = 10.0
+_STEP_PAGES = 1_024  # of 8 KiB
 
 _SCHEMA = (
     """CREATE TABLE operations (
@@ -136,6 +137,18 @@ class JournalFile:
         except READ_ERRORS as error:
             raise ProblemError(self.translated(error)) from None
 
+    def give_back(self) -> None:
+        """Give free pages back to the system, in steps for which other windows do not wait long."""
+        try:
+            left = _count(self.rows("PRAGMA freelist_count"))
+            while left > _STEP_PAGES:
+                self.rows(f"PRAGMA incremental_vacuum({_STEP_PAGES})")
+                before, left = left, _count(self.rows("PRAGMA freelist_count"))
+                if left >= before:  # the file was made without, by hand
+                    break
+        except READ_ERRORS as error:
+            raise ProblemError(self.translated(error)) from None
+
     def translated(self, error: BaseException) -> Problem:
         """Return what SQLite said of the journal as a problem."""
         found = translate(error, self.path, doing="write the journal")
@@ -146,6 +159,10 @@ class JournalFile:
     def problem(self, what: str, kind: ProblemKind = ProblemKind.FAILED) -> Problem:
         """Return a problem of the journal."""
         return Problem(kind, what, str(self.path), "Nothing was changed.", "Or act without undo.")
+
+
+def _count(rows: Sequence[Row]) -> int:
+    return int(str(rows[0][0]))
 
 
 def _lower(text: str) -> str:

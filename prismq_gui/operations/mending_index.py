@@ -20,11 +20,12 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.operations.applying import Order, Others, nothing_done
-from prismq_gui.operations.journal import Journal, Recording
+from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
 from prismq_gui.operations.lenient_json import is_malformed_json
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Recorded, Report, Wish
 from prismq_gui.operations.plan import refused_plan, write_refusal
+from prismq_gui.operations.recording import Recording
 from prismq_gui.operations.running import Ran
 from prismq_gui.operations.undo import origin, undo_refusal
 from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop, Stopped

@@ -6,7 +6,7 @@ operation's id, written in the same transaction; a deleted one is gone. Reads th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -31,17 +31,18 @@ def settled(journal: Journal, operation: Operation, path: Path) -> Operation:
     """
     if operation.state is not State.INTERRUPTED or not operation.is_kept:
         return operation
-    found: list[tuple[int, list[int]]] = []
+    found: list[tuple[int, Collection[int]]] = []
     changed = 0
-    for stored in journal.batches(operation, newest_first=True):
-        unapplied: Sequence[int]
-        if stored.unapplied is None:
-            applied = _applied(path, operation.id, stored.batch)
-            unapplied = [unit.task_id for unit in stored.batch.units if unit.task_id not in applied]
-            found.append((stored.place, list(unapplied)))
-        else:
-            unapplied = sorted(stored.unapplied)
-        changed += len(stored.batch.units) - len(unapplied)
+    for part in journal.outline(operation):
+        unapplied: Collection[int] | None = part.unapplied
+        if unapplied is None:
+            batch = journal.batch(operation, part.place)
+            applied = _applied(path, operation.id, batch)
+            unapplied = [unit.task_id for unit in batch.units if unit.task_id not in applied]
+            found.append((part.place, unapplied))
+        changed += part.units - len(unapplied)
+    if not found and changed == operation.changed and operation.ended_utc:
+        return operation  # it was looked at before
     journal.settle(operation, found, changed)
     return journal.operation(operation.id) or operation
 

@@ -17,8 +17,8 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
 from prismq_gui.operations.changing import Done, UnitRefusedError, change_units
 from prismq_gui.operations.images import Batch, Unit, rows_of
-from prismq_gui.operations.journal import Recording
 from prismq_gui.operations.messages import OperationKind, Progress
+from prismq_gui.operations.recording import Recording
 from prismq_gui.operations.targets import SkipTally
 from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop, Stopped
 
