@@ -357,15 +357,24 @@ def test_C8_mending_killed_anywhere_is_told_truly_and_taken_back(tmp_path: Path)
     assert desk.image() == before
 
 
-def test_a_plan_over_many_that_wait_reads_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 40_000), tmp_path / "my data")
-    run_sql(desk.path, "UPDATE task_queue SET run_after_utc = '2026-01-01T00:00:00Z'")
+@pytest.mark.parametrize("code", ["time-iso", "time-iso-elsewhere", "finished-names-worker", "log-orphan"])
+def test_a_plan_walks_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """By the index of statuses each stretch would look at all tasks that wait."""
+    desk = sick(tmp_path, code)
     asked: list[str] = []
     rows = ReadConnection.rows
-    monkeypatch.setattr(ReadConnection, "rows", lambda self, sql, *more, **named: (
-        asked.append(sql), rows(self, sql, *more, **named))[1])  # fmt: skip
-    assert desk.plan("time-iso").eligible == 40_000
-    assert len(asked) < 400  # by the index of statuses it is over a thousand
+
+    def noted(self: ReadConnection, sql: str, *more: object, **named: object) -> object:
+        asked.append(sql)
+        return rows(self, sql, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ReadConnection, "rows", noted)
+    assert desk.plan(code).eligible == 2
+    walks = [sql for sql in asked if "BETWEEN" in sql and "ORDER BY" in sql]
+    assert walks
+    for sql in walks:
+        (_id, _parent, _unused, how), *_subqueries = run_sql(desk.path, f"EXPLAIN QUERY PLAN {sql}", (1, 9))
+        assert "INTEGER PRIMARY KEY" in str(how)
 
 
 def test_only_findings_that_say_so_have_a_fix() -> None:
