@@ -21,6 +21,7 @@ from prismq_gui.operations.database_records import CareKind
 from prismq_gui.polling import database_desk, threads
 from prismq_gui.queue import QueueDatabase, back_up
 from prismq_gui.settings import SettingsStore
+from prismq_gui.views.compare_dialog import CompareDialog
 from prismq_gui.views.database_dialog import CareDialog
 from prismq_gui.views.database_page import CARE, DatabasePage
 from prismq_gui.views.plan_dialog import Step
@@ -156,8 +157,10 @@ def test_C14_what_would_write_is_off_with_the_reason_and_the_rest_is_not(driver:
     left(driver, dialog)
 
 
-def test_all_of_the_page_is_reached_by_tab_and_named(driver: Driver, sample_db: Path) -> None:
-    back_up(sample_db)
+def test_all_of_the_page_is_reached_by_tab_and_named_and_a_backup_is_opened_and_compared(
+    driver: Driver, sample_db: Path
+) -> None:
+    backup = back_up(sample_db).path
     page = page_of(driver.open(sample_db))
     driver.until(lambda: page.model.rowCount() == 1)
     page.table.selectRow(0)
@@ -174,6 +177,14 @@ def test_all_of_the_page_is_reached_by_tab_and_named(driver: Driver, sample_db: 
     assert order == sorted(order)
     assert all(each.accessibleName() for each in wanted)
     assert len(page.care_buttons) == len(CARE)
+    with driver.qtbot.waitSignal(driver.window.new_window_requested) as asked:
+        QTest.keyClick(page.table, Qt.Key.Key_Return)
+    assert asked.args == [backup]
+    QTest.keyClick(page.compare_button, Qt.Key.Key_Space)
+    [comparison] = driver.window.findChildren(CompareDialog)
+    assert comparison.paths == (backup, sample_db)
+    driver.until(lambda: comparison.model.result is not None)
+    comparison.close()
 
 
 # -- backup and restore
