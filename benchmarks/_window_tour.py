@@ -10,6 +10,7 @@ all rows in view are there.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+gc.disable()  # as the command line does while it imports the window
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QTimer
 from PySide6.QtWidgets import QApplication
@@ -313,6 +315,7 @@ def on_shown(window: MainWindow, kind: str, began: float) -> None:
 
 def main(file: str, kind: str, began: str) -> int:
     watch()
+    gc.enable()
     with tempfile.TemporaryDirectory() as folder:
         if kind == "rows":
             layout = replace(LAYOUT_AT_FIRST, sort_descending=False)
