@@ -73,11 +73,16 @@ def test_a_bulk_in_production_waits_for_its_count_and_a_chosen_task_does_not(ope
     dialog.reject()
 
 
-def test_what_has_no_count_needs_the_name_in_production_alone(opened: Driver, sample_db: Path) -> None:
+def test_a_vacuum_needs_the_name_in_production_alone(opened: Driver, sample_db: Path) -> None:
+    run_sql(sample_db, "DELETE FROM task_logs")
     for environment, asked in ((Environment.STAGING, False), (Environment.PRODUCTION, True)):
         mark(opened, environment)
-        dialog = opened.window.desk.consent_for(dangerous=True)
-        assert (dialog is not None and dialog.is_given(sample_db.name)) == asked
+        dialog = opened.preview("vacuum")
+        assert dialog.confirm_button.isEnabled() != asked
+        dialog.consent.line.setText(sample_db.name.upper())
+        assert dialog.confirm_button.isEnabled()
+        dialog.reject()
+        opened.until(lambda: opened.window.commands.plan_dialog is None)
 
 
 @pytest.mark.parametrize("colour", MARK_COLOURS)
