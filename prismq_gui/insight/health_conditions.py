@@ -40,23 +40,31 @@ def _is_abroad(column: str) -> str:
     return f"({column} LIKE '____-__-__T%' OR substr({column}, 17) GLOB '*[Zz+-]*')"
 
 
+def _is_readable(column: str) -> str:
+    """Whether :func:`~prismq_gui.queue.timestamps.parse_utc` reads the cell; what sorts it is not so strict."""
+    return (
+        f"(julianday(replace(({sql_normalised(column)}), ',', '.')) IS NOT NULL "
+        f"AND {column} NOT GLOB '*[.,]{'[0-9]' * 10}*' AND +{column} >= '0002')"
+    )
+
+
 def is_abroad(column: str) -> str:
     """Return a condition: the cell is a readable time in the ISO form, or one with a Z or an offset."""
     return (
         f"CASE WHEN {_is_usual(column)} THEN 0 WHEN NOT {_is_abroad(column)} THEN 0 "
-        f"ELSE ({sql_normalised(column)}) IS NOT NULL END"
+        f"ELSE coalesce({_is_readable(column)}, 0) END"
     )
 
 
 def is_unreadable(column: str) -> str:
     """Return a condition: the cell is there and no time that can be read."""
-    return f"CASE WHEN {_is_usual(column)} THEN 0 ELSE ({sql_normalised(column)}) IS NULL END"
+    return f"CASE WHEN {_is_usual(column)} THEN 0 ELSE NOT coalesce({_is_readable(column)}, 0) END"
 
 
 def form(column: str) -> str:
     """Return what to sum up for both counts at once: 1 for a time abroad, :data:`_MANY` for one that is unreadable."""
     return (
-        f"CASE WHEN {_is_usual(column)} THEN 0 WHEN ({sql_normalised(column)}) IS NULL THEN {_MANY} "
+        f"CASE WHEN {_is_usual(column)} THEN 0 WHEN NOT coalesce({_is_readable(column)}, 0) THEN {_MANY} "
         f"WHEN {_is_abroad(column)} THEN 1 ELSE 0 END"
     )
 

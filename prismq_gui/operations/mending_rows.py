@@ -107,7 +107,12 @@ def plain_time(column: str, cell: str) -> str:
     """
     moment = parse_utc(cell)
     assert moment is not None
-    return utc_text_after(moment) if column in NO_EARLIER else utc_text(moment)
+    if column not in NO_EARLIER:
+        return utc_text(moment)
+    try:
+        return utc_text_after(moment)
+    except OverflowError:  # in the last second of the year 9999
+        return utc_text(moment)
 
 
 def _times(columns: Sequence[str], is_due: Callable[[Row, str], bool]) -> Callable[[Row, Known], Outcome]:

@@ -211,6 +211,31 @@ def test_other_offsets_are_reckoned_to_utc(tmp_path: Path) -> None:
     assert run_sql(desk.path, sql) == [("2026-01-01 08:00:00", "2026-01-01 10:00:00", "2026-01-01 10:00:00", "never")]
 
 
+def test_after_mending_no_time_is_left_that_could_be(tmp_path: Path) -> None:
+    """What counts and what mends judge alike, or a finding would never go away."""
+    cells = [
+        "2026-01-01T10:00", "2026-01-01t10:00:00z", "2026-01-01T10:00:00,5Z", "2026-01-01 10:00:00+00:00",
+        "2026-01-01T10:00:00.123456789+0200", "2026-01-01T10:00:61", "2026-01-01T10:00:00xyz", "2026-02-30T10:00:00Z",
+        "2026-01-01T10:00:00.1234567890Z", "2026-01-01T10:00:00Z ", "0001-01-01T00:00:00+14:00", "T", "2026-01-01T",
+        "9999-12-31T23:59:59.5Z", "2026-01-01 10:00:00.25", "2026-01-01",
+    ]  # fmt: skip
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 2 * len(cells)), tmp_path / "my data")
+    for number, cell in enumerate(cells):
+        run_sql(desk.path, "UPDATE task_queue SET run_after_utc = ? WHERE id = ?", (cell, number + 1))
+        changed = "status = 'failed', finished_at_utc = ?"
+        run_sql(desk.path, f"UPDATE task_queue SET {changed} WHERE id = ?", (cell, number + 1 + len(cells)))
+    before = desk.image()
+    found = desk.found()
+    done = [desk.do("time-iso"), desk.do("time-iso-elsewhere")]
+    assert [report.changed for report in done] == [found["time-iso"], found["time-iso-elsewhere"]] == [7, 7]
+    left = desk.found()
+    assert not {"time-iso", "time-iso-elsewhere"} & set(left)
+    assert left["time-unreadable"] == left["time-unreadable-elsewhere"] == 8
+    for report in reversed(done):
+        desk.undo(report)
+    assert desk.image() == before
+
+
 def test_missing_indexes_are_made_and_taken_away_again(tmp_path: Path) -> None:
     desk = Desk(make_foreign_queue(tmp_path / "queue.db", 50), tmp_path / "my data")
     for name in ("ix_task_region", "uq_task_idempotency", "ix_logs_task"):
