@@ -391,20 +391,24 @@ def test_D12_a_check_that_breaks_off_is_a_finding(driver: Driver, tmp_path: Path
     left(driver, dialog)
 
 
-@pytest.mark.parametrize("kind", [CareKind.INTEGRITY, CareKind.BACKUP, CareKind.RETENTION])
+@pytest.mark.parametrize("kind", [CareKind.INTEGRITY, CareKind.BACKUP, CareKind.RETENTION, CareKind.RESTORE])
 def test_B16_closing_the_window_ends_what_runs_and_leaves_the_file_whole(
     driver: Driver, tmp_path: Path, kind: CareKind
 ) -> None:
     path = make_foreign_queue(tmp_path / "queue.db", 40_000, status="completed")
     run_sql(path, "UPDATE task_queue SET finished_at_utc = '2020-01-01 00:00:00'")
+    source = back_up(path).path if kind is CareKind.RESTORE else None
     driver.open(path)
-    dialog = previewed(driver, kind)
+    dialog = previewed(driver, kind, source)
+    dialog.options.name.setText(path.name)
     dialog.confirm()
     driver.until(lambda: dialog.step is Step.DONE or dialog.progress_label.text())
     driver.window.close()
     assert threads.alive() == []
     assert sound(path)
     assert list(tmp_path.rglob("*.part")) == []
+    if kind is not CareKind.RETENTION:  # what was deleted of it before stays so
+        assert run_sql(path, "SELECT count(*) FROM task_queue") == [(40_000,)]
 
 
 def test_old_tasks_go_after_a_backup_as_the_preview_counted_while_a_worker_writes(
