@@ -33,6 +33,7 @@ from prismq_gui.operations.database_records import CareKind  # noqa: E402
 from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
 from prismq_gui.views.detail_panel import PAYLOAD, WHY  # noqa: E402
+from prismq_gui.views.export_dialog import ExportDialog  # noqa: E402
 from prismq_gui.views.main_window import MainWindow  # noqa: E402
 from prismq_gui.views.plan_dialog import PlanDialog, Step  # noqa: E402
 from prismq_gui.views.search_page import SearchState  # noqa: E402
@@ -219,6 +220,10 @@ def beside(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     palette.line.setText("re")
     yield "palette", window
     palette.leave()
+    window.actions_["export"].trigger()
+    export = next(iter(window.findChildren(ExportDialog)))
+    yield "export", export  # type: ignore[misc]
+    export.close()
     old = SAMPLE_COPY.with_name("queue-backup-20261101T120000Z.db")
     make_backup(SAMPLE_COPY, old)
     with QueueClient(SAMPLE_COPY) as client:

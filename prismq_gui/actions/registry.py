@@ -92,6 +92,8 @@ _FILE = (
            enabled=needs_chosen_file),
     Action("compare", "Co&mpare with…", "Find what differs between this file and another one, such as its backup",
            (Place.FILE,), "git-compare", ("Ctrl+Shift+D",), enabled=needs_chosen_file, starts_section=True),
+    Action("export", "E&xport…", "Write tasks or log lines into a CSV, JSON or NDJSON file, or a queue file of its own",
+           (Place.FILE,), "download", ("Ctrl+Shift+X",), enabled=needs_file),
     Action("quit", "&Quit", "Close the window", (Place.FILE,), "log-out", ("Ctrl+Q",), starts_section=True),
 )  # fmt: skip
 

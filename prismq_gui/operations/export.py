@@ -31,6 +31,7 @@ from prismq_gui.operations.export_formats import Sheet, make_sheet
 from prismq_gui.operations.export_records import ExportFormat, ExportProgress, ExportReport, ExportWish
 
 CUT_BYTES = 64 * 1024
+EXISTS = "There is a file of this name already"
 _DEADLINE_S = 5.0
 _SOON_S = 0.5  # for a statement of several rows: what takes longer holds values too large to be had together
 _MOST_ROWS = 256
@@ -88,7 +89,7 @@ def check_target(path: Path, wish: ExportWish) -> None:
     if target.is_dir():
         raise ProblemError(_problem("There is a folder of this name", target, _CHOOSE))
     if target.exists() and not wish.overwrite:
-        raise ProblemError(_problem("There is a file of this name already", target, "Choose another name, or agree."))
+        raise ProblemError(_problem(EXISTS, target, "Choose another name, or agree that it goes."))
 
 
 _CHOOSE = "Choose another name."
@@ -181,6 +182,8 @@ class _Export:
 
     def _chunks(self) -> Iterator[IdChunk]:
         wanted = self._wish.wanted
+        if self._wish.ids is not None:
+            return iter([IdChunk(self._wish.ids, 1.0, done=True)])
         if isinstance(wanted, TaskFilter):
             return self._reader.scan_tasks(wanted, self._wish.order)
         assert isinstance(wanted, LogFilter)

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from prismq_gui.insight.filters import LogFilter, TaskFilter, TaskOrder
+from prismq_gui.insight.messages import IdSpan
 from prismq_gui.insight.problems import Problem
 
 
@@ -38,8 +39,8 @@ def format_of(target: Path) -> ExportFormat | None:
 class ExportWish:
     """Which rows go into which file. ``wanted`` says by its kind whether they are tasks or log lines.
 
-    ``order`` is of tasks; log lines come in the order in which they were written. ``overwrite``: the person agreed that
-    a file of this name goes.
+    ``order`` is of tasks; log lines come in the order in which they were written. ``ids``: these rows, in this order,
+    in place of what the filter would choose. ``overwrite``: the person agreed that a file of this name goes.
     """
 
     wanted: TaskFilter | LogFilter
@@ -47,6 +48,7 @@ class ExportWish:
     format: ExportFormat
     order: TaskOrder = field(default_factory=TaskOrder)
     overwrite: bool = False
+    ids: IdSpan | None = None
 
     @property
     def is_tasks(self) -> bool:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from prismq_gui.polling.alert_desk import AlertDesk
     from prismq_gui.polling.comparing import CompareDesk
     from prismq_gui.polling.database_desk import DatabaseDesk
+    from prismq_gui.polling.export_desk import ExportDesk
     from prismq_gui.polling.failure_desk import FailureDesk
     from prismq_gui.polling.overview_messages import OverviewNews, Span
     from prismq_gui.polling.overview_watch import OverviewWatch
@@ -115,6 +116,7 @@ class Engine(QObject):
         self._search: SearchDesk | None = None
         self._failures: FailureDesk | None = None
         self._comparing: CompareDesk | None = None
+        self._exporting: ExportDesk | None = None
         self._database: DatabaseDesk | None = None
         self._alerts: AlertDesk | None = None
         self._threads = [
@@ -303,6 +305,15 @@ class Engine(QObject):
         return self._comparing
 
     @property
+    def exporting(self) -> ExportDesk:
+        """Where rows are written to files of the person's own."""
+        if self._exporting is None:
+            from prismq_gui.polling.export_desk import ExportDesk  # noqa: PLC0415
+
+            self._exporting = ExportDesk(self)
+        return self._exporting
+
+    @property
     def database(self) -> DatabaseDesk:
         """Where the file as a whole is looked at and looked after."""
         if self._database is None:
@@ -420,7 +431,7 @@ class Engine(QObject):
         self._latest.opening += 1
         self.stop_operation()
         self.blockSignals(True)
-        desks = [desk for desk in (*self._file_desks(), self._comparing) if desk is not None]
+        desks = [desk for desk in (*self._file_desks(), self._comparing, self._exporting) if desk is not None]
         for desk in desks:
             desk.ask_to_end()
         for thread in self._threads:

@@ -13,14 +13,11 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
-from prismq_gui.insight.problems import Problem
-from prismq_gui.operations.messages import OperationKind, Report, Target
-from prismq_gui.theme import Severity, Theme
+from prismq_gui.theme import Theme
 from prismq_gui.theme.theme import Mode
 from prismq_gui.views.about_dialog import AboutDialog
-from prismq_gui.views.database_commands import DatabaseCommands
-from prismq_gui.views.plan_dialog import PlanDialog
 from prismq_gui.views.table_view import BigTableView
+from prismq_gui.views.task_commands import TaskCommands
 
 if TYPE_CHECKING:
     from prismq_gui.views.compare_dialog import CompareDialog
@@ -32,15 +29,13 @@ if TYPE_CHECKING:
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
 
 
-class Commands(DatabaseCommands):
-    """One for a window. GUI thread. ``operation_ended`` carries a Report."""
+class Commands(TaskCommands):
+    """One for a window. GUI thread."""
 
-    operation_ended = Signal(object)
     theme_chosen = Signal(str)
 
     def __init__(self, window: MainWindow, theme: Theme) -> None:
         super().__init__(window, theme)
-        self.plan_dialog: PlanDialog | None = None
         self.next_dialog: NextDialog | None = None
         self.palette_widget: Palette | None = None
         self.saver: ValueSaver | None = None
@@ -79,6 +74,12 @@ class Commands(DatabaseCommands):
         from prismq_gui.views import compare_opening  # noqa: PLC0415 - not of use at each start
 
         compare_opening.ask(self._window, self._theme)
+
+    def export(self) -> None:
+        """Ask which rows go into which file."""
+        from prismq_gui.views import exporting  # noqa: PLC0415 - as above
+
+        exporting.ask(self._window, self._theme)
 
     def compare_files(self, before: Path, after: Path) -> CompareDialog:
         """Compare two files."""
@@ -151,29 +152,6 @@ class Commands(DatabaseCommands):
 
     # -- tasks
 
-    def retry(self) -> None:
-        """Preview a retry of the selected tasks."""
-        self._operate(OperationKind.RETRY, self._window.tasks_page.selected())
-
-    def cancel(self) -> None:
-        """Preview a cancel of the selected tasks."""
-        self._operate(OperationKind.CANCEL, self._window.tasks_page.selected())
-
-    def retry_matching(self) -> None:
-        """Preview a retry of all that match."""
-        self._operate_matching(OperationKind.RETRY)
-
-    def cancel_matching(self) -> None:
-        """Preview a cancel of all that match."""
-        self._operate_matching(OperationKind.CANCEL)
-
-    def _operate_matching(self, kind: OperationKind) -> None:
-        """Preview for what the filter says now, not for what it said before the last key."""
-        search = self._window.tasks_page.filter_bar.search
-        search.settle()
-        if search.mistake is None and not self._window.tasks_page.filter().is_empty:
-            self._operate(kind, self._window.tasks_page.matching())
-
     def save_value(self) -> None:
         """Save what the panel shows of the task to a file."""
         from prismq_gui.views.value_saver import ValueSaver  # noqa: PLC0415
@@ -187,37 +165,6 @@ class Commands(DatabaseCommands):
             self.saver.told.connect(window.status_line.show_message)
             self.saver.failed.connect(self._tell_problem)
         self.saver.ask(task_id, window.tasks_page.detail.column_in_view, path)
-
-    def _tell_problem(self, problem: Problem) -> None:
-        text = f"{problem.subject}. {problem.unchanged} {problem.advice}"
-        self._window.notices.message(Severity.WARNING, problem.what, text)
-
-    def vacuum(self) -> None:
-        """Preview a vacuum of the file."""
-        self._operate(OperationKind.VACUUM, None)
-
-    def retry_tasks(self, target: Target) -> PlanDialog | None:
-        """Preview a retry of these tasks; return the dialog, None where another one is open."""
-        return self._operate(OperationKind.RETRY, target)
-
-    def _operate(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
-        if self.plan_dialog is not None or self.care_dialog is not None:
-            return None
-        dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window)
-        dialog.consent_for = self._window.desk.consent_for_plan
-        self.plan_dialog = dialog
-        dialog.done_with.connect(self._on_dialog_done_with)
-        dialog.finished.connect(self._on_dialog_finished)
-        self._window.update_actions()
-        dialog.start()
-        return dialog
-
-    def _on_dialog_done_with(self, report: Report) -> None:
-        self.operation_ended.emit(report)
-
-    def _on_dialog_finished(self, _result: int) -> None:
-        self.plan_dialog = None
-        self._window.update_actions()
 
     def previous_task(self) -> None:
         """Go one task up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from array import array
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -93,6 +94,13 @@ def test_json_and_lines_hold_each_row_with_its_exact_texts(odd: Path, tmp_path: 
     found = next(each for each in objects if each["id"] == 102)
     assert found["payload"] == '{"ä": "€😀"}'
     assert found["locked_by"] is None
+
+
+def test_chosen_rows_come_in_their_order_and_one_that_is_gone_is_told(odd: Path, tmp_path: Path) -> None:
+    target = tmp_path / "some.ndjson"
+    report = write(odd, target, ids=array("q", [103, 5_555, 101]))
+    assert [json.loads(line)["id"] for line in target.read_text("utf-8").splitlines()] == [103, 101]
+    assert (report.rows, report.gone) == (2, 1)
 
 
 def test_no_rows_make_a_whole_file_too(odd: Path, tmp_path: Path) -> None:
