@@ -7,9 +7,10 @@ rows is not as its image says, not at all; who asked decides what then becomes o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TypeAlias
 
 from prismq_gui.insight.connection import Row
@@ -75,6 +76,18 @@ def change_units(writer: QueueWriter, columns: dict[str, Columns], units: Sequen
         done.applied.append(unit.task_id)
     writer.change_many(_LOG, ((unit.task_id, *unit.log) for unit in fresh if unit.log and unit.task_id not in refused))
     return done
+
+
+def absent_columns_refusal(
+    columns: Mapping[str, Columns], stored: Callable[[str], Collection[str]], path: Path
+) -> Problem | None:
+    """Return the refusal of rows with columns that the file has not: SQLite would take their names for texts."""
+    for table, wanted in columns.items():
+        absent = sorted({*wanted.names} - {*stored(table)})
+        if absent:
+            what = f"The file has no column {', '.join(absent)} in {table}"
+            return Problem(ProblemKind.REFUSED, what, str(path), "Nothing was changed.", "")
+    return None
 
 
 def _stale(writer: QueueWriter, columns: dict[str, Columns], units: Sequence[Unit]) -> set[int]:

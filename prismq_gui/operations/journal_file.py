@@ -23,6 +23,7 @@ FILE_NAME = "operations.db"
 VERSION = 1
 APPLICATION_ID = 0x50514A31  # "PQJ1"
 BUSY_TIMEOUT_S = 10.0
+_PRAGMAS = ("journal_mode=TRUNCATE", "synchronous=FULL", "mmap_size=0", "cell_size_check=1")
 _STEP_PAGES = 1_024  # of 8 KiB
 
 _SCHEMA = (
@@ -81,7 +82,7 @@ class JournalFile:
         elif version != VERSION:
             what = "The journal of operations was made by a newer version of this program"
             raise ProblemError(self.problem(what, ProblemKind.NEWER))
-        for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "mmap_size=0", "cell_size_check=1"):
+        for pragma in _PRAGMAS:
             self.rows(f"PRAGMA {pragma}")
 
     def _make(self) -> None:

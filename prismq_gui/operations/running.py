@@ -15,7 +15,7 @@ from typing import Protocol
 
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.sqlite_errors import READ_ERRORS, translate
-from prismq_gui.operations.changing import Done, UnitRefusedError, change_units
+from prismq_gui.operations.changing import Done, UnitRefusedError, absent_columns_refusal, change_units
 from prismq_gui.operations.images import Batch, Unit, rows_of
 from prismq_gui.operations.messages import OperationKind, Progress
 from prismq_gui.operations.recording import Recording
@@ -117,7 +117,9 @@ class Run:
             if not batch.units:
                 on_progress(self._progress())
                 continue
-            _check_columns(writer, batch)
+            refusal = absent_columns_refusal(batch.columns, writer.stored_columns, self._path)
+            if refusal is not None:
+                raise ProblemError(refusal)
             if self._recording is not None:
                 self._recording.add(batch, self._changed)
             self._batch(writer, batch, on_progress, should_stop)
@@ -198,13 +200,3 @@ def _chunk(units: Sequence[Unit], at: int, size: int) -> Sequence[Unit]:
         if rows > size and end:
             return some[:end]
     return some[: end + 1]
-
-
-def _check_columns(writer: QueueWriter, batch: Batch) -> None:
-    """Refuse rows with columns that the file has not: SQLite would take their names for texts."""
-    for table, columns in batch.columns.items():
-        absent = sorted({*columns.names} - {*writer.stored_columns(table)})
-        if absent:
-            what = f"The file has no column {', '.join(absent)} in {table}"
-            unchanged = "Nothing was changed."
-            raise ProblemError(Problem(ProblemKind.REFUSED, what, str(writer.path), unchanged, ""))

@@ -16,7 +16,7 @@ from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.operations.cells import Cells, exact_text
-from prismq_gui.operations.changing import ID_TAKEN, KEY_TAKEN, Read, is_key_taken, rows_by_key
+from prismq_gui.operations.changing import ID_TAKEN, KEY_TAKEN, Read, absent_columns_refusal, is_key_taken, rows_by_key
 from prismq_gui.operations.images import LOGS, TASKS, Batch, Columns, LogLine, RowChange, Unit, turned_round
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
@@ -137,6 +137,9 @@ class UndoSource:
             if found is None:
                 return None
             self._columns, units = found
+        refusal = absent_columns_refusal(self._columns, writer.stored_columns, writer.path)
+        if refusal is not None:
+            raise ProblemError(refusal)
         # A deletion takes the lines along that the task has got since: none of them is lost.
         doomed = [unit.task_id for unit in units if _deletes(unit)]
         if doomed:
@@ -264,6 +267,8 @@ def plan_undo(path: Path, journal: Journal, operation: Operation | None, should_
                 return refused_plan(OperationKind.UNDO, path, refused)
             look = _Look(connection, should_stop)
             look.at(_turned_round(journal, operation, frozenset()))
+            if look.refusal is not None:
+                return refused_plan(OperationKind.UNDO, path, look.refusal)
         rows = reader.task_rows(look.sample)
         sample = tuple(rows[task_id] for task_id in look.sample if task_id in rows)
     return look.plan(path, operation, sample)
@@ -278,12 +283,16 @@ class _Look:
         self._groups, self._skips = GroupTally(), SkipTally()
         self._eligible = 0
         self.sample: list[int] = []
+        self.refusal: Problem | None = None
 
     def at(self, batches: Iterator[tuple[dict[str, Columns], list[Unit]]]) -> None:
         """Look at all of them."""
         for columns, units in batches:
             if self._should_stop():
                 raise ProblemError(stopped_problem(self._connection.path))
+            self.refusal = absent_columns_refusal(columns, self._stored, self._connection.path)
+            if self.refusal is not None:
+                return
             reasons = check(self._read, columns, [unit for unit in units if not _deletes(unit)])
             reasons |= self._doomed(columns, [unit for unit in units if _deletes(unit)])
             for unit in units:
@@ -297,6 +306,9 @@ class _Look:
 
     def _read(self, sql: str, params: Sequence[Cell]) -> list[Cells]:
         return self._connection.rows(sql, params, doing="look at the tasks")
+
+    def _stored(self, table: str) -> set[str]:
+        return {str(row[1]) for row in self._connection.rows(f"PRAGMA table_xinfo({table})") if row[6] == 0}
 
     def _doomed(self, columns: dict[str, Columns], units: Sequence[Unit]) -> dict[int, str]:
         """Look at tasks that will go: their lines go along as they are then."""

@@ -46,7 +46,9 @@ def all_rows(path: Path) -> dict[int, dict[str, object]]:
 def exact_rows(path: Path, table: str) -> list[tuple[object, ...]]:
     """Every stored column of every row with its type, byte for byte, in order of the key."""
     names = [str(row[1]) for row in run_sql(path, f"PRAGMA table_xinfo({table})") if row[6] == 0]
-    cells = ", ".join(f'typeof("{name}"), CAST("{name}" AS BLOB)' for name in names)
+    cells = ", ".join(
+        f'typeof("{name}"), CAST("{name}" AS BLOB)' for name in (each.replace('"', '""') for each in names)
+    )
     return run_sql(path, f"SELECT {cells} FROM {table} ORDER BY rowid")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from array import array
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from prismq_gui.operations import tasks
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import State
 from prismq_gui.operations.messages import (
@@ -24,6 +26,9 @@ from prismq_gui.operations.messages import (
     set_priority,
 )
 from prismq_gui.operations.operator import Operator
+from prismq_gui.queue.cancelling import find_request
+from prismq_gui.queue.claiming import Claimer
+from prismq_gui.queue.database import QueueDatabase
 from prismq_gui.queue.timestamps import now_utc, utc_text
 from tests.helpers.files import make_foreign_queue, run_sql
 from tests.operations.helping import CANCEL, RETRY, WHO, exact_rows, integrity, statuses
@@ -216,6 +221,137 @@ def test_a_stopped_operation_can_be_finished_or_taken_back(tmp_path: Path):
     assert desk.state(report) is State.FINISHED
     assert desk.undo(report).changed == 3_000
     assert exact_rows(path, "task_queue") == before
+
+
+def test_a_running_task_whose_worker_renews_its_lease_is_looked_at_anew_and_given_up_only_if_it_never_rests(
+    tmp_path: Path,
+):
+    path = make_foreign_queue(tmp_path / "q.db", 120, status="processing")
+    run_sql(path, "UPDATE task_queue SET locked_by = 'w1', attempts = 1")
+    desk = Desk(path, tmp_path / "data")
+    renew = "UPDATE task_queue SET updated_at_utc = ? WHERE id = ?"
+    asked = []
+
+    def renew_meanwhile() -> bool:  # between the look at the rows and the next transaction
+        asked.append(1)
+        run_sql(path, renew, (f"2031-01-01 00:00:{len(asked):02}", 119))  # each time
+        if len(asked) == 2:
+            run_sql(path, renew, ("2031-02-02 00:00:00", 120))  # once
+        return False
+
+    plan = desk.plan(OperationKind.FORCE_CANCEL, *range(1, 121))
+    assert any("goes on to the end of its handler" in warning for warning in plan.warnings)
+    report = desk.operator.apply(plan, should_stop=renew_meanwhile)
+    assert report.changed == 119
+    assert [(skip.reason, skip.sample_ids) for skip in report.skips] == [
+        ("changed each time it was about to be", (119,))
+    ]
+    assert run_sql(path, "SELECT id FROM task_queue WHERE status = 'processing'") == [(119,)]
+
+
+def test_C4_a_running_task_is_asked_to_end_by_the_line_that_its_worker_looks_for(tmp_path: Path):
+    path = tmp_path / "own.db"
+    with closing(QueueDatabase(path)) as database:
+        database.initialize_schema()
+        database.execute("INSERT INTO task_queue (type, payload) VALUES ('job', '{}')")
+        claimed = Claimer(database).claim("w1", {}, 60)
+        assert claimed is not None
+        desk = Desk(path, tmp_path / "data")
+        row = exact_rows(path, "task_queue")
+        report = desk.do(OperationKind.ASK_TO_CANCEL, claimed.id)
+        assert report.sentence == "1 task was asked to be cancelled."
+        assert exact_rows(path, "task_queue") == row
+        request = find_request(database, claimed)
+        assert request is not None
+        assert WHO in request
+    plan = desk.plan_undo(report)
+    assert (plan.eligible, plan.skips[0].reason) == (0, "was only asked to end, which cannot be taken back")
+
+
+def test_C5_release_and_delete_name_what_a_live_lease_risks(desk: Desk):
+    assert any("done twice" in warning for warning in desk.plan(OperationKind.RELEASE, 5, 6).warnings)
+    plan = desk.plan(delete(even_if_running=True), 5, 6)
+    assert plan.eligible == 2
+    assert any("its result is not recorded" in warning for warning in plan.warnings)
+
+
+def test_a_task_that_another_worker_holds_by_now_is_not_released(desk: Desk):
+    plan = desk.plan(OperationKind.RELEASE, 5, 6)
+    run_sql(desk.path, "UPDATE task_queue SET locked_by = 'w2' WHERE id = 6")
+    report = desk.operator.apply(plan)
+    assert [(skip.reason, skip.sample_ids) for skip in report.skips] == [("is now held by w2", (6,))]
+    assert run_sql(desk.path, "SELECT status FROM task_queue WHERE id = 6") == [("processing",)]
+
+
+def test_C16_a_task_of_an_unknown_status_can_be_deleted_and_brought_back(desk: Desk):
+    run_sql(desk.path, "UPDATE task_queue SET status = CAST(x'ff41' AS TEXT) WHERE id = 1")
+    run_sql(desk.path, "UPDATE task_queue SET status = x'00' WHERE id = 2")
+    before = exact_rows(desk.path, "task_queue")
+    report = desk.do(delete(), 1, 2)
+    assert report.changed == 2
+    assert desk.undo(report).changed == 2
+    assert exact_rows(desk.path, "task_queue") == before
+
+
+def test_columns_of_another_program_come_back_too_and_a_column_that_is_gone_is_told(desk: Desk):
+    run_sql(desk.path, 'ALTER TABLE task_queue ADD COLUMN "my ""note" TEXT')
+    run_sql(desk.path, 'UPDATE task_queue SET "my ""note" = \'remember \' || id')
+    before = exact_rows(desk.path, "task_queue")
+    report = desk.do(delete(), 1, 2)
+    assert desk.undo(report).changed == 2
+    assert exact_rows(desk.path, "task_queue") == before
+    report = desk.do(delete(), 1, 2)
+    plan = desk.plan_undo(report)
+    run_sql(desk.path, 'ALTER TABLE task_queue RENAME COLUMN "my ""note" TO other')
+    undone = desk.operator.apply(plan)
+    assert (undone.changed, undone.skips) == (0, ())
+    assert undone.problem is not None
+    assert 'has no column my "note' in undone.problem.what
+    refusal = desk.plan_undo(report).refusal
+    assert refusal is not None
+    assert refusal.what == undone.problem.what
+
+
+def test_large_tasks_are_held_a_few_at_a_time(tmp_path: Path):
+    path = make_foreign_queue(tmp_path / "q.db", 20)
+    run_sql(path, "UPDATE task_queue SET payload = '\"' || hex(zeroblob(500000)) || '\"'")
+    before = exact_rows(path, "task_queue")
+    desk = Desk(path, tmp_path / "data")
+    report = desk.do(delete(), *range(1, 21))
+    operation = desk.journal.operation(report.operation_id)
+    assert operation is not None
+    assert [each.units for each in desk.journal.outline(operation)] == [4] * 5
+    assert desk.undo(report).changed == 20
+    assert exact_rows(path, "task_queue") == before
+
+
+def test_a_task_with_more_log_lines_than_one_transaction_should_delete_is_refused(desk: Desk, monkeypatch):
+    monkeypatch.setattr(tasks, "MAX_LOG_LINES", 3)
+    run_sql(desk.path, "INSERT INTO task_logs (task_id, level, message) SELECT 1, 'INFO', 'x' FROM task_queue")
+    report = desk.do(delete(), 1, 2)
+    assert [(skip.reason, skip.sample_ids) for skip in report.skips] == [("has more than 20,000 log lines", (1,))]
+    assert run_sql(desk.path, "SELECT count(*) FROM task_logs WHERE task_id = 1") == [(7,)]
+
+
+def test_C6_a_task_that_another_program_s_table_refers_to_is_left_whole(desk: Desk):
+    run_sql(desk.path, "CREATE TABLE results (task INTEGER REFERENCES task_queue (id))")
+    run_sql(desk.path, "INSERT INTO results VALUES (2)")
+    before = exact_rows(desk.path, "task_queue")[1], run_sql(desk.path, "SELECT * FROM task_logs WHERE task_id = 2")
+    report = desk.do(delete(), 1, 2, 3)
+    assert report.changed == 2
+    assert [(skip.reason, skip.sample_ids) for skip in report.skips] == [
+        ("is referred to by another program's table", (2,))
+    ]
+    after = exact_rows(desk.path, "task_queue")[0], run_sql(desk.path, "SELECT * FROM task_logs WHERE task_id = 2")
+    assert after == before
+    assert desk.undo(report).changed == 2
+
+
+def test_a_file_without_an_index_of_log_lines_by_task_is_not_deleted_from(desk: Desk):
+    run_sql(desk.path, "DROP INDEX ix_logs_task")
+    refusal = desk.plan(delete(), 1).refusal
+    assert refusal is not None
+    assert "index" in refusal.what
 
 
 def test_an_undo_for_another_file_is_refused(desk: Desk, tmp_path: Path):
