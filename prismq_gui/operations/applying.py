@@ -31,6 +31,8 @@ class Order:
     sentence: str
     planned: int
     undoes: str = ""
+    later: int = 0
+    """How many tasks are left for later on purpose."""
 
     @property
     def entry(self) -> Entry:
@@ -78,7 +80,7 @@ def go_on(
         ran = Run(order.wish.kind, order.path, order.identity, source, recording).run(on_progress, should_stop)
         report = _report(order, source, ran, is_kept=recording is not None)
         if recording is not None:
-            report = _noted(report, recording, others(ran, report.skips))
+            report = _noted(report, recording, others(ran, report.skips), order.later)
     finally:
         if recording is not None:
             recording.close()
@@ -112,8 +114,12 @@ def _report(order: Order, source: Source, ran: Ran, *, is_kept: bool) -> Report:
     )
 
 
-def _noted(report: Report, recording: Recording, others: Sequence[tuple[str, State]]) -> Report:
+def _noted(report: Report, recording: Recording, others: Sequence[tuple[str, State]], later: int = 0) -> Report:
     state = State.STOPPED if report.stopped else State.FINISHED if report.problem is None else State.FAILED
+    if later and state is State.FINISHED:
+        state = State.STAGED
+        sentence = f"{report.sentence} {later:,} more are not touched until these have been looked at."
+        report = replace(report, sentence=sentence)
     problem = "" if report.problem is None else report.problem.sentence()
     try:
         recording.finish(state, report.changed, report.skips, report.sentence, problem, others)

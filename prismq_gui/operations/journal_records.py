@@ -19,11 +19,13 @@ class State(Enum):
     STOPPED = "stopped"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    STAGED = "staged"
+    """The first tasks are done, the rest waits for how these end."""
     UNDONE = "undone"
     PARTLY_UNDONE = "partly undone"
 
 
-UNFINISHED = frozenset({State.STOPPED, State.FAILED, State.INTERRUPTED})
+UNFINISHED = frozenset({State.STOPPED, State.FAILED, State.INTERRUPTED, State.STAGED})
 """Part of it was done: it can be finished, or taken back."""
 
 

@@ -9,6 +9,7 @@ import getpass
 import socket
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
@@ -31,12 +32,15 @@ from prismq_gui.operations.messages import (
 )
 from prismq_gui.operations.plan import plan_tasks, refused_plan
 from prismq_gui.operations.recovery import applied_before, settled
+from prismq_gui.operations.retries import first_targets, task_source
+from prismq_gui.operations.retry_facts import first_of
 from prismq_gui.operations.running import Ran
 from prismq_gui.operations.targets import Targets
 from prismq_gui.operations.tasks import TaskSource
 from prismq_gui.operations.undo import UndoSource, plan_undo, same_file, undo_refusal
 from prismq_gui.operations.wording import plain
 from prismq_gui.operations.writer import Identity
+from prismq_gui.queue.timestamps import parse_utc
 
 MAX_WHO = 120
 
@@ -120,7 +124,14 @@ class Operator:
         assert isinstance(plan.targets, Targets)
         order = self._order(plan, operation_id, plan.targets.identity)
         journal = self._journal if undoable else None
-        source = TaskSource(plan.wish, plan.targets, self._who, operation_id)
+        targets = plan.targets
+        first = first_of(plan.wish, len(targets))
+        if first:
+            if journal is None:
+                return nothing_done(order, _no_journal(self._path))  # nothing would know of the rest
+            targets, order = first_targets(targets, first), replace(order, later=len(targets) - first)
+        make = TaskSource if first else task_source
+        source = make(plan.wish, targets, self._who, operation_id)
         return carry_out(order, source, journal, plan.targets.store(), on_progress, should_stop)
 
     def _order(self, plan: Plan, operation_id: str, identity: Identity, undoes: str = "") -> Order:
@@ -232,7 +243,9 @@ class Operator:
             problem = Problem(ProblemKind.CORRUPT, what, str(journal.path), "Nothing was changed.", "It can be undone.")
             raise ProblemError(problem) from None
         assert operation.wish is not None
-        return TaskSource(operation.wish, targets, self._who, operation.id, done), lambda _ran, _skips: ()
+        started = parse_utc(operation.started_utc)
+        rest = task_source(operation.wish, targets, self._who, operation.id, done, started)
+        return rest, lambda _ran, _skips: ()
 
     def _finish_refusal(self, operation: Operation | None) -> Problem | None:
         if operation is None:

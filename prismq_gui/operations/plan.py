@@ -44,6 +44,7 @@ from prismq_gui.operations.refusals import (
     read_only_refusal,
     triggers_refusal,
 )
+from prismq_gui.operations.retry_facts import retry_facts
 from prismq_gui.operations.targets import GroupTally, SkipTally, Targets
 from prismq_gui.operations.wording import plain, plan_sentence, verb_of
 from prismq_gui.operations.writer import Identity, ShouldStop
@@ -247,7 +248,8 @@ def _told(reader: QueueReader, facts: FileFacts, wish: Wish, target: Target, fou
         sample=tuple(rows[task_id] for task_id in ids if task_id in rows),
         sentence=plan_sentence(verb_of(wish), eligible, found.targets.status_counts(), skips, chosen),
         warnings=tuple(_warnings(reader, facts, wish.kind, found)) if eligible else (),
-        facts=(("Tasks of further types", f"{untold:,}"),) if untold else (),
+        facts=((("Tasks of further types", f"{untold:,}"),) if untold else ())
+        + (retry_facts(reader, wish, found.targets) if wish.kind is OperationKind.RETRY else ()),
         targets=found.targets,
         values=wish.values,
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.states import duration_text
 from prismq_gui.operations.messages import OperationKind, Skip, Wish
 from prismq_gui.queue.transitions import Transition
 
@@ -108,11 +110,24 @@ def verb_of(wish: Wish) -> Verb:
 
         return verb_of_finding(wish.value("finding"))
     verb = VERBS[wish.kind]
+    if wish.kind is OperationKind.RETRY and wish.values:
+        verb = replace(verb, will=f"be queued again, {_paced(wish)}")
     values = {name: plain(value) for name, value in wish.values}
     if not values:
         return verb
     will, done, can = (text.format(**values) for text in (verb.will, verb.done, verb.can))
     return Verb(verb.transition, will, done, can, verb.logged)
+
+
+def _paced(wish: Wish) -> str:
+    """Say how the tasks of a retry come one after the other."""
+    over_s, per_minute, first = (wish.value(name) for name in ("over_s", "per_minute", "first"))
+    words = [f"{first:,} first and the rest once these have passed"] if isinstance(first, int) else []
+    if isinstance(over_s, (int, float)):
+        words.append(f"spread over {duration_text(timedelta(seconds=over_s))}")
+    if isinstance(per_minute, int):
+        words.append(f"{per_minute:,} of them due a minute")
+    return ", ".join(words)
 
 
 def plain(cell: Cell, limit: int = MAX_NAME) -> str:

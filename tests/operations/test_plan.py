@@ -163,7 +163,7 @@ def test_kinds_without_end_are_capped_and_the_rest_counted(tmp_path: Path):
     plan = plan_status(path, RETRY, "failed")
     assert len(plan.groups) == 50
     assert (plan.groups[0].type, plan.groups[0].count) == ("job", 10)
-    assert plan.facts == (("Tasks of further types", "21"),)
+    assert plan.facts[0] == ("Tasks of further types", "21")
 
 
 def test_reasons_without_end_are_capped_and_the_rest_counted(tmp_path: Path):
