@@ -1,7 +1,7 @@
-"""Retry 100,000 failed tasks while two other processes commit in a loop.
+"""Retry 100,000 failed tasks while two other processes commit in a loop, and take it back.
 
-Prints how long the operation took and how long the commits of the others took, without it and
-meanwhile, for two kinds of other writers:
+Prints how long each operation took and how long the commits of the others took, without it and
+meanwhile: retried without a journal and with one, and the undo of that, for two kinds of other writers:
 
 - paced: 1 ms of other work between two commits, SQLite's own busy handler (another program's workers);
 - tight: nothing in between, jittered tries of 1 to 8 ms. With SQLite's own handler two such loops
@@ -18,14 +18,17 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from prismq_gui.insight.filters import TaskFilter
-from prismq_gui.operations.messages import Matching, OperationKind
+from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.messages import Matching, OperationKind, Recorded, Report
 from prismq_gui.operations.operator import Operator
 from tests.helpers.files import make_foreign_queue, run_sql
 
@@ -62,7 +65,23 @@ def insert(connection: sqlite3.Connection, tight: bool) -> None:
             return
 
 
-def measure(path: Path, *, tight: bool, operate: bool) -> list[float]:
+def retry(operator: Operator) -> Report:
+    """Retry all that failed."""
+    began = time.perf_counter()
+    plan = operator.plan(OperationKind.RETRY, Matching(TaskFilter(statuses=("failed",))))
+    print(f"  plan of {plan.eligible:,} tasks: {time.perf_counter() - began:.2f} s")
+    return operator.apply(plan)
+
+
+def undo(operator: Operator) -> Report:
+    """Take the last operation back."""
+    began = time.perf_counter()
+    plan = operator.plan(OperationKind.UNDO, Recorded(operator.history()[0].id))
+    print(f"  plan of the undo of {plan.eligible:,} tasks: {time.perf_counter() - began:.2f} s")
+    return operator.apply(plan)
+
+
+def measure(path: Path, *, tight: bool, operate: Callable[[], Report] | None) -> list[float]:
     """Return the sorted commit times of the other writers while the operation runs, or for a while without it."""
     context = multiprocessing.get_context("spawn")
     stop, waits = context.Event(), context.Queue()
@@ -72,15 +91,10 @@ def measure(path: Path, *, tight: bool, operate: bool) -> list[float]:
         process.start()
     for each in ready:
         each.wait(30)
-    if operate:
-        operator = Operator(path)
-        began = time.perf_counter()
-        plan = operator.plan(OperationKind.RETRY, Matching(TaskFilter(statuses=("failed",))))
-        planned = time.perf_counter()
-        report = operator.apply(plan)
-        print(f"  plan of {plan.eligible:,} tasks: {planned - began:.2f} s")
+    if operate is not None:
+        report = operate()
         print(
-            f"  retry: {report.sentence} {report.elapsed_s:.2f} s, "
+            f"  {report.kind.value}: {report.sentence} {report.elapsed_s:.2f} s, "
             f"{report.changed / report.elapsed_s:,.0f} tasks a second"
         )
         if report.problem:
@@ -108,8 +122,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=base) as folder:
             path = make_foreign_queue(Path(folder) / "queue.db", tasks, status="failed")
             print(f"{WRITERS} other writers, {'tight' if tight else 'paced'}")
-            tell("  without the operation", measure(path, tight=tight, operate=False))
-            tell("  meanwhile", measure(path, tight=tight, operate=True))
+            tell("  without the operation", measure(path, tight=tight, operate=None))
+            journaled = Operator(path, journal=Journal(Path(folder) / "data"))
+            tell("  meanwhile", measure(path, tight=tight, operate=partial(retry, journaled)))
+            tell("  meanwhile", measure(path, tight=tight, operate=partial(undo, journaled)))
+            print("  and without a journal:")
+            tell("  meanwhile", measure(path, tight=tight, operate=partial(retry, Operator(path))))
             print(f"  integrity: {run_sql(path, 'PRAGMA integrity_check')[0][0]}")
 
 
