@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["capture", "main_window", "run_window"]
 
+_PLUGIN_VARIABLES = ("QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "QML_IMPORT_PATH", "QML2_IMPORT_PATH")
 _LISTEN_AFTER_MS = 500  # the rows come first
 _LOG = logging.getLogger("prismq_gui")
 _QT_LOG = logging.getLogger("prismq_gui.qt")
@@ -188,7 +190,19 @@ def _show_once_open(window: MainWindow, task_id: int) -> None:
     window.first_rows_shown.connect(lambda: window.show_task(task_id), once)
 
 
+def leave_out_foreign_plugins(environ: MutableMapping[str, str], *, frozen: bool) -> None:
+    """Have the frozen program load its own Qt plugins alone: a variable could name a folder with others.
+
+    Run from source they are left as they are: a system's own PySide6 may need them. Python's variables are ignored by
+    the frozen program's loader.
+    """
+    if frozen:
+        for name in _PLUGIN_VARIABLES:
+            environ.pop(name, None)
+
+
 def _application() -> QApplication:
+    leave_out_foreign_plugins(os.environ, frozen=bool(getattr(sys, "frozen", False)))
     QCoreApplication.setOrganizationName("PrismQ")
     QCoreApplication.setApplicationName("PrismQ")
     QCoreApplication.setApplicationVersion(__version__)

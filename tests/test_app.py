@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from prismq_gui.app import capture, run_window, window_arguments
+from prismq_gui.app import capture, leave_out_foreign_plugins, run_window, window_arguments
 from prismq_gui.crash_log import FILE_NAME, crashes_told, logging_to
 from prismq_gui.garbage import collected_here
 from prismq_gui.settings import SettingsStore
@@ -192,7 +192,7 @@ def test_two_files_are_shown_side_by_side_in_two_windows(qapp: QApplication, sam
             process.wait()
 
 
-def test_J10_the_log_holds_frames_and_no_message_of_an_exception(
+def test_J10_J15_the_log_holds_frames_and_no_message_of_an_exception(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
@@ -275,3 +275,12 @@ def test_B16_a_process_that_closes_at_any_moment_ends_cleanly(tmp_path: Path, af
     complaints = [line for line in done.stderr.splitlines() if "propagateSizeHints" not in line]
     assert done.returncode == 0, done.stderr
     assert complaints == []
+
+
+def test_J14_the_frozen_program_looks_for_plugins_nowhere_else() -> None:
+    said = {"QT_PLUGIN_PATH": "beside the queue", "QT_QPA_PLATFORM_PLUGIN_PATH": "there too", "PATH": "as it is"}
+    leave_out_foreign_plugins(said, frozen=True)
+    assert said == {"PATH": "as it is"}
+    from_source = {"QT_PLUGIN_PATH": "of the system"}
+    leave_out_foreign_plugins(from_source, frozen=False)
+    assert from_source == {"QT_PLUGIN_PATH": "of the system"}
