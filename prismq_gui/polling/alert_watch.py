@@ -29,10 +29,11 @@ from prismq_gui.polling.threads import Worker, guarded
 TICK_MS = 5_000  # under the 12 s after which a Listening takes the machine for having slept
 FIRST_S = 10.0  # the overview of a window that is seen comes before
 LOOK_S = 60.0
-LOOK_SHARE = 100  # a look is repeated no sooner than after that many times what it took …
+LOOK_SHARE = 100  # a look is repeated no sooner than after that many times what it worked …
 LATEST_S = 120.0  # … but before states that must hold for a while are taken for unwatched (MOST_GAP_S) …
-LEAST_SHARE = 10  # … unless it took very long
+LEAST_SHARE = 10  # … unless it took very long, with its pauses for writers
 DISK_S = 10.0
+MOST_SHOWN = 300  # entries of the log: 1,000 held the window up for 70 ms
 NEWS_S = 5.0  # while nothing changes: that it was looked
 
 
@@ -136,7 +137,7 @@ class AlertWatch(Worker):
     @guarded
     def tell_log(self) -> None:
         """Tell the entries of the log."""
-        self.log.emit(self._log.entries())
+        self.log.emit(self._log.entries(MOST_SHOWN))
 
     @Slot()
     @guarded
@@ -172,7 +173,7 @@ class AlertWatch(Worker):
     def _look(self) -> None:
         """Read what the rules need; where the file can't be read nothing is known, and nothing told."""
         assert self._opening is not None
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         self.looks += 1
         try:
             with closing(QueueReader(self._opening.path, breath=self._breath)) as reader:
@@ -184,8 +185,8 @@ class AlertWatch(Worker):
         finally:
             self._reader = None
         now = time.monotonic()
-        cost_s = now - began
-        self._due_at = now + max(LOOK_S, min(LATEST_S, LOOK_SHARE * cost_s), LEAST_SHARE * cost_s)
+        work_s = LOOK_SHARE * (time.thread_time() - worked)
+        self._due_at = now + max(LOOK_S, min(LATEST_S, work_s), LEAST_SHARE * (now - began))
         if overview is not None and not self._is_void():
             self._judge(overview, own_look=True)
 

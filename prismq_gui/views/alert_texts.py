@@ -31,7 +31,7 @@ COLUMNS = (
     Column("program", "Program", 18),
 )
 MOST_LINES = 3
-NOT_OVER = "still raised"
+NOT_OVER = "not seen yet"
 _NAME_CHARACTERS = 60
 
 
@@ -73,9 +73,9 @@ def literal(text: str) -> str:
 _LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "&": "＆"})
 
 
-def rows(entries: Sequence[LogEntry]) -> list[PlainRow]:
-    """Return the log as the table shows it."""
-    return [PlainRow(each.id, _cells(each)) for each in entries]
+def row(entry: LogEntry) -> PlainRow:
+    """Return an entry of the log as the table shows it."""
+    return PlainRow(entry.id, _cells(entry))
 
 
 def _cells(entry: LogEntry) -> tuple[str, ...]:

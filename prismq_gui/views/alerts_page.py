@@ -22,6 +22,7 @@ from prismq_gui.views.table_view import BigTableView
 
 if TYPE_CHECKING:
     from prismq_gui.insight.alert_log import LogEntry
+    from prismq_gui.models.plain_table_model import PlainRow
     from prismq_gui.views.alert_centre import AlertCentre
 
 
@@ -35,6 +36,8 @@ class AlertsPage(QWidget):
         self._theme = theme
         self._centre = centre
         self._paused = False
+        self._entries: tuple[LogEntry, ...] | None = None
+        self._rows: dict[LogEntry, PlainRow] = {}
         self.model = PlainTableModel(texts.COLUMNS, self)
         self.table = BigTableView(theme, self)
         self.words = ElidedLabel("muted", self)
@@ -125,9 +128,12 @@ class AlertsPage(QWidget):
 
     def _show(self) -> None:
         entries = self._centre.entries
-        self.model.set_rows(texts.rows(entries))
-        self._stack.setCurrentWidget(self._list if entries else self.empty)
-        self.forget_button.setEnabled(any(entry.cleared_at_utc is not None for entry in entries))
+        if entries is not self._entries:  # it is told every few seconds that nothing has changed
+            self._entries = entries
+            self._rows = {each: self._rows.get(each) or texts.row(each) for each in entries}
+            self.model.set_rows(list(self._rows.values()))
+            self._stack.setCurrentWidget(self._list if entries else self.empty)
+            self.forget_button.setEnabled(any(entry.cleared_at_utc is not None for entry in entries))
         trouble = self._centre.news.trouble if self._centre.news is not None else ""
         self.trouble.setText(visible(trouble))
         self.trouble.setVisible(bool(trouble))
@@ -146,7 +152,7 @@ class AlertsPage(QWidget):
 
     def _chosen(self) -> LogEntry | None:
         key = self.table.current_id
-        return next((entry for entry in self._centre.entries if entry.id == key), None)
+        return next((entry for entry in self._entries or () if entry.id == key), None)
 
     def _follow(self) -> None:
         entry = self._chosen()
