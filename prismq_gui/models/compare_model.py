@@ -12,16 +12,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from prismq_gui.insight.compare_records import Comparison, DifferenceKind, Pair, PairRow
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.states import StatusKind, status_kind
-from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.cells_model import ROOT, CellsModel, Index
+from prismq_gui.models.columns import Column
 from prismq_gui.models.status_words import full_status_words
 from prismq_gui.models.text import one_line, plain
 
-Index = QModelIndex | QPersistentModelIndex
 RowKey = tuple[DifferenceKind, int]
 
 COMPARE_COLUMNS = (
@@ -43,12 +43,6 @@ MOST_ASKED = 256
 CACHED_ROWS = 4_096
 VALUE_CHARACTERS = 60
 _OF_ONE_FILE = ("status", "priority", "attempts", "created_at_utc", "idempotency_key", "error_message")
-_ROOT = QModelIndex()
-_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
-_TEXT_ROLES = (_DISPLAY, int(Qt.ItemDataRole.AccessibleTextRole))
-_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +64,7 @@ class _Stretch:
         return at if at < self.count and self.places[at] == place else None
 
 
-class CompareModel(QAbstractTableModel):
+class CompareModel(CellsModel):
     """The differences of one comparison. GUI thread. ``pairs_wanted`` carries pairs whose values are to be shown.
 
     ``id_at`` gives the kind and its place there: an id may stand in the list twice.
@@ -79,8 +73,7 @@ class CompareModel(QAbstractTableModel):
     pairs_wanted = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.columns = COMPARE_COLUMNS
+        super().__init__(COMPARE_COLUMNS, parent)
         self.result: Comparison | None = None
         self._stretches: tuple[_Stretch, ...] = ()
         self._count = 0
@@ -181,42 +174,13 @@ class CompareModel(QAbstractTableModel):
         self._cells.update(found)
         self._asked -= {pair for pair, _cells in found}
         if self._count:  # one range, whatever came: the rows in view are painted from what is prepared
-            self.dataChanged.emit(self.index(0, 0), self.index(self._count - 1, len(self.columns) - 1))
+            self.tell_rows(0, self._count - 1)
 
     # -- Qt
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Return the number of differences."""
         return 0 if parent.isValid() else self._count
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(self.columns)
-
-    def data(self, index: Index, role: int = _DISPLAY) -> object:
-        """Return what a cell shows; never an error."""
-        column = index.column()
-        if not 0 <= column < len(self.columns):
-            return None
-        if role in _TEXT_ROLES:
-            cells = self.cells(index.row())
-            return None if cells is None else cells[column]
-        if role == _ALIGNMENT:
-            return _RIGHT if self.columns[column].numeric else _LEFT
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
-        """Return a column's title, stable name or alignment."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
-            return None
-        column = self.columns[section]
-        if role in _TEXT_ROLES:
-            return column.title
-        if role == NAME_ROLE:
-            return column.key
-        if role == _ALIGNMENT:
-            return _RIGHT if column.numeric else _LEFT
-        return None
 
 
 # -- words

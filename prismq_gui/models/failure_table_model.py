@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from prismq_gui.insight.failure_messages import FailureGroup, Share
-from prismq_gui.models.columns import NAME_ROLE, Column
+from prismq_gui.models.cells_model import ACCESSIBLE, ROOT, TOOLTIP, CellsModel, Index
+from prismq_gui.models.columns import Column
 from prismq_gui.models.status_words import status_words
 from prismq_gui.models.text import one_line, visible
 from prismq_gui.models.times import short_time
 from prismq_gui.polling.failure_news import FailureNews, last_hour_of
-
-Index = QModelIndex | QPersistentModelIndex
 
 FAILURE_COLUMNS = (
     Column("count", "Tasks", 10, numeric=True),
@@ -33,13 +32,6 @@ FAILURE_COLUMNS = (
 TREND = [column.key for column in FAILURE_COLUMNS].index("trend")
 SHARES_SHOWN = 2
 MAX_TOLD = 2_000
-_ROOT = QModelIndex()
-_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
-_ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
-_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
-_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _NEVER = datetime.min
 _TRENDS = ("quiet", "falling", "steady", "rising")
 
@@ -55,15 +47,14 @@ _SORTS: dict[str, Callable[[FailureGroup], tuple[object, ...]]] = {
 }
 
 
-class FailureTableModel(QAbstractTableModel):
+class FailureTableModel(CellsModel):
     """Groups by key. GUI thread. ``out_of_order`` tells how many rows would move if it were sorted anew."""
 
     out_of_order_changed = Signal(int)
     groups_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.columns = FAILURE_COLUMNS
+        super().__init__(FAILURE_COLUMNS, parent)
         self._groups: list[FailureGroup] = []
         self._cells: list[tuple[str, ...]] = []
         self._news: FailureNews | None = None
@@ -85,14 +76,14 @@ class FailureTableModel(QAbstractTableModel):
         found = {group.key: group for group in (news.groups if news else ())}
         for row in range(len(self._groups) - 1, -1, -1):
             if self._groups[row].key not in found:
-                self.beginRemoveRows(_ROOT, row, row)
+                self.beginRemoveRows(ROOT, row, row)
                 del self._groups[row], self._cells[row]
                 self.endRemoveRows()
         self._update(found)
         known = {group.key for group in self._groups}
         fresh = [group for group in found.values() if group.key not in known]
         if fresh:
-            self.beginInsertRows(_ROOT, len(self._groups), len(self._groups) + len(fresh) - 1)
+            self.beginInsertRows(ROOT, len(self._groups), len(self._groups) + len(fresh) - 1)
             fresh = self._sorted(fresh)
             self._groups += fresh
             self._cells += [self._render(group) for group in fresh]
@@ -112,7 +103,7 @@ class FailureTableModel(QAbstractTableModel):
                 self._cells[row] = cells
                 changed.append(row)
         if changed:
-            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(self.columns) - 1))
+            self.tell_rows(changed[0], changed[-1])
 
     def hold(self, held: bool) -> None:
         """Change nothing while the person points at the rows."""
@@ -208,39 +199,13 @@ class FailureTableModel(QAbstractTableModel):
 
     # -- Qt
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Return the number of groups."""
         return 0 if parent.isValid() else len(self._groups)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(self.columns)
-
-    def data(self, index: Index, role: int = _DISPLAY) -> object:
-        """Return what a cell shows; never an error."""
-        row, column = index.row(), index.column()
-        if not (0 <= row < len(self._cells) and 0 <= column < len(self.columns)):
-            return None
-        if role == _DISPLAY:
-            return self._cells[row][column]
-        if role in (_TOOLTIP, _ACCESSIBLE):
-            return self._told(self._groups[row], column)
-        if role == _ALIGNMENT:
-            return _RIGHT if self.columns[column].numeric else _LEFT
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> object:
-        """Return a column's title, stable name or alignment."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
-            return None
-        column = self.columns[section]
-        if role in (_DISPLAY, _ACCESSIBLE):
-            return column.title
-        if role == NAME_ROLE:
-            return column.key
-        if role == _ALIGNMENT:
-            return _RIGHT if column.numeric else _LEFT
-        return None
+    def more(self, row: int, column: int, role: int) -> object:
+        """Return a cell in full words, for a tooltip and a screen reader."""
+        return self._told(self._groups[row], column) if role in (TOOLTIP, ACCESSIBLE) else None
 
 
 def _time(moment: datetime | None) -> str:
