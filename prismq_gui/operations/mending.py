@@ -59,7 +59,8 @@ def mend(code: str, *, silent_after_s: float = SILENT_AFTER_S) -> Wish:
     """
     if code not in FIXES:
         raise ValueError(f"there is no fix named {code}")
-    return Wish(OperationKind.MEND, (("finding", code), ("silent_after_s", silent_after_s)))
+    silence = (("silent_after_s", silent_after_s),) if code in BY_WORKER | {"worker-gone"} else ()
+    return Wish(OperationKind.MEND, (("finding", code), *silence))
 
 
 @dataclass(slots=True)
