@@ -107,6 +107,14 @@ def _none(what: str, journal: Journal) -> Problem:
     return Problem(ProblemKind.REFUSED, what, str(journal.path), "Nothing was changed.", "See prismq-gui history.")
 
 
+def _undo_arguments(parser: argparse.ArgumentParser) -> None:
+    _which(parser)
+    parser.add_argument(
+        "--no-undo", action="store_true",
+        help="keep nothing to undo the undo with; needed where the journal can be read and not written",
+    )  # fmt: skip
+
+
 def _undo(options: argparse.Namespace) -> int:
     journal = journal_of(options)
     operator = Operator(database_path(options), journal=journal)
@@ -149,7 +157,7 @@ COMMANDS: Final = {
     "undo": Command(
         "Take an operation back: what has not moved since becomes as it was, the rest is told (docs/undo.md).\n"
         "First the plan is told, then it asks. --json needs --yes or --dry-run and prints one object {plan, report}.",
-        _which, _undo,
+        _undo_arguments, _undo,
     ),
     "finish": Command(
         "Do the rest of an operation that was stopped, failed or was interrupted; each task is looked at anew.\n"

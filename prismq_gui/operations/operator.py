@@ -16,6 +16,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.applying import Order, Others, carry_out, go_on, nothing_done
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
+from prismq_gui.operations.kinds import APPLIES, plan_special
 from prismq_gui.operations.maintenance import VacuumRun, plan_vacuum
 from prismq_gui.operations.mending import apply_mending
 from prismq_gui.operations.mending_index import is_of_indexes, plan_index_undo, undo_indexes
@@ -35,11 +36,12 @@ from prismq_gui.operations.recovery import applied_before, settled
 from prismq_gui.operations.retries import first_targets, task_source
 from prismq_gui.operations.retry_facts import first_of
 from prismq_gui.operations.running import Ran
+from prismq_gui.operations.snapshots import Snapshot, take, with_offer
 from prismq_gui.operations.targets import Targets
 from prismq_gui.operations.tasks import TaskSource
-from prismq_gui.operations.undo import UndoSource, plan_undo, same_file, undo_refusal
+from prismq_gui.operations.undo import IS_BACK, UndoSource, plan_undo, same_file, undo_refusal
 from prismq_gui.operations.wording import plain
-from prismq_gui.operations.writer import Identity
+from prismq_gui.operations.writer import Identity, Stopped
 from prismq_gui.queue.timestamps import parse_utc
 
 MAX_WHO = 120
@@ -81,9 +83,12 @@ class Operator:
             return self._plan_undo(target, should_stop)
         if wish.kind is OperationKind.MEND:
             return plan_mending(self._path, wish, should_stop)
+        special = plan_special(self._path, wish, target, should_stop)
+        if special is not None:
+            return with_offer(special)
         if target is None:
             return refused_plan(wish.kind, self._path, _no_target(self._path))
-        return plan_tasks(self._path, wish, target, should_stop)
+        return with_offer(plan_tasks(self._path, wish, target, should_stop))
 
     def _plan_undo(self, target: Target | None, should_stop: ShouldStop) -> Plan:
         if not isinstance(target, Recorded):
@@ -102,25 +107,45 @@ class Operator:
         on_progress: OnProgress = _silent,
         should_stop: ShouldStop = lambda: False,
         undoable: bool = True,
+        snapshot: Snapshot | None = None,
     ) -> Report:
         """Do what a plan says and return what was done; every error is told in the report.
 
         A task that moved on since the plan is skipped with the reason, so applying a plan twice is harmless.
         Where the journal cannot be written nothing is changed, unless ``undoable`` is False: then it is left alone.
+        ``snapshot``: first a copy of the whole file is made; where it is not made nothing is changed.
         """
         operation_id = uuid.uuid4().hex
         if plan.path != self._path:
             raise ValueError("the plan is for another file")
+        sentence = "Nothing was changed."
         if plan.refusal is not None:
-            sentence = "Nothing was changed."
             return Report(plan.kind, plan.path, 0, (), False, 0.0, sentence, operation_id, plan.refusal)
+        if snapshot is not None:
+            try:
+                made = take(self._path, snapshot.folder, plan.kind, on_progress, should_stop)
+            except Stopped:
+                return Report(plan.kind, plan.path, 0, (), True, 0.0, sentence, operation_id)
+            except ProblemError as error:
+                return Report(plan.kind, plan.path, 0, (), False, 0.0, sentence, operation_id, error.problem)
+            report = self._apply(plan, operation_id, on_progress, should_stop, undoable)
+            return replace(report, facts=(("Snapshot", str(made)), *report.facts))
+        return self._apply(plan, operation_id, on_progress, should_stop, undoable)
+
+    def _apply(
+        self, plan: Plan, operation_id: str, on_progress: OnProgress, should_stop: ShouldStop, undoable: bool
+    ) -> Report:
         if plan.kind is OperationKind.VACUUM:
             return VacuumRun(plan, operation_id).run(on_progress, should_stop)
         if plan.kind is OperationKind.UNDO:
-            return self._undo(plan, operation_id, on_progress, should_stop)
+            return self._undo(plan, operation_id, on_progress, should_stop, undoable=undoable)
         if plan.kind is OperationKind.MEND:
             order = self._order(plan, operation_id, Identity.of(self._path))
             return apply_mending(order, plan, self._journal if undoable else None, on_progress, should_stop)
+        if plan.kind in APPLIES:
+            order = self._order(plan, operation_id, _planned_identity(plan.targets))
+            journal = self._journal if undoable else None
+            return APPLIES[plan.kind](order, plan, journal, on_progress, should_stop)
         assert isinstance(plan.targets, Targets)
         order = self._order(plan, operation_id, plan.targets.identity)
         journal = self._journal if undoable else None
@@ -138,7 +163,9 @@ class Operator:
         who = self._who
         return Order(plan.wish, self._path, identity, operation_id, who, plan.sentence, plan.eligible, undoes)
 
-    def _undo(self, plan: Plan, operation_id: str, on_progress: OnProgress, should_stop: ShouldStop) -> Report:
+    def _undo(
+        self, plan: Plan, operation_id: str, on_progress: OnProgress, should_stop: ShouldStop, *, undoable: bool
+    ) -> Report:
         assert isinstance(plan.targets, Recorded)
         journal = self._journal
         if journal is None:
@@ -157,13 +184,14 @@ class Operator:
             others = self._after_undo(journal, operation)
             return undo_indexes(order, operation, journal, on_progress, should_stop, others)
         source = UndoSource(journal, operation, self._who, operation_id)
-        return carry_out(order, source, journal, (), on_progress, should_stop, self._after_undo(journal, operation))
+        others = self._after_undo(journal, operation)
+        return carry_out(order, source, journal if undoable else None, (), on_progress, should_stop, others)
 
     def _after_undo(self, journal: Journal, operation: Operation) -> Others:
         """Return what becomes of an undone operation, and of the one that it had undone itself."""
 
         def others(ran: Ran, skips: Sequence[Skip]) -> Sequence[tuple[str, State]]:
-            whole = not ran.stopped and ran.problem is None and not skips
+            whole = not ran.stopped and ran.problem is None and {skip.reason for skip in skips} <= IS_BACK
             if not ran.changed and not whole:
                 return ()
             became = [(operation.id, State.UNDONE if whole else State.PARTLY_UNDONE)]
@@ -263,6 +291,12 @@ class Operator:
         if operation is None or not same_file(operation, self._path):
             return operation
         return settled(journal, operation, self._path)
+
+
+def _planned_identity(targets: object) -> Identity:
+    identity = targets if isinstance(targets, Identity) else getattr(targets, "identity", None)
+    assert isinstance(identity, Identity)
+    return identity
 
 
 def _identity_of(operation: Operation) -> Identity:

@@ -111,6 +111,8 @@ class Recording:
             total = self.before + changed
             self._file.rows(sql, (state.value, total, told, sentence, problem, _now(), self._number))
             if state is State.FINISHED:
+                size = "(SELECT coalesce(sum(length(data)), 0) FROM targets WHERE operation = number)"
+                self._file.rows(f"UPDATE operations SET bytes = bytes - {size} WHERE number = ?", (self._number,))
                 self._file.rows("DELETE FROM targets WHERE operation = ?", (self._number,))
             for other, became in others:
                 self._file.rows("UPDATE operations SET state = ? WHERE id = ?", (became.value, other))

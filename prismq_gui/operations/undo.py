@@ -45,6 +45,9 @@ from prismq_gui.queue.transitions import RUNNING
 AS_BEFORE = "is as it was before already"
 THERE_AGAIN = "is there again already"
 LOG_ORPHAN = "log-orphan"  # the finding whose rows foreign keys would refuse to take back
+IS_BACK = frozenset({AS_BEFORE, THERE_AGAIN})
+"""The reasons of tasks that an undo has nothing more to do for."""
+
 ONLY_ASKED = "was only asked to end, which cannot be taken back"
 
 _DEADLINE_S = 5.0

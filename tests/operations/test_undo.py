@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from array import array
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -34,6 +36,7 @@ from tests.helpers.files import make_foreign_queue, run_sql
 from tests.operations.helping import CANCEL, RETRY, WHO, exact_rows, integrity, statuses
 
 UNDO = OperationKind.UNDO
+ROOT = Path(__file__).parents[2]
 
 
 class Desk:
@@ -323,6 +326,67 @@ def test_large_tasks_are_held_a_few_at_a_time(tmp_path: Path):
     assert [each.units for each in desk.journal.outline(operation)] == [4] * 5
     assert desk.undo(report).changed == 20
     assert exact_rows(path, "task_queue") == before
+
+
+def test_an_undo_in_two_steps_ends_as_a_whole_one(tmp_path: Path):
+    path = make_foreign_queue(tmp_path / "q.db", 800, status="failed")
+    before = exact_rows(path, "task_queue")
+    desk = Desk(path, tmp_path / "data")
+    report = desk.do(RETRY, *range(1, 801))
+    told: list[Progress] = []
+    part = desk.undo(report, on_progress=told.append, should_stop=lambda: bool(told))
+    assert (part.stopped, part.changed) == (True, 50)
+    assert desk.state(report) is State.PARTLY_UNDONE
+    rest = desk.undo(report, undoable=False)
+    assert (rest.changed, rest.can_be_undone) == (750, False)
+    assert [(skip.reason, skip.count) for skip in rest.skips] == [("is as it was before already", 50)]
+    assert exact_rows(path, "task_queue") == before
+    desk.undo(report)
+    assert desk.state(report) is State.UNDONE
+
+
+WORK = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from prismq_gui.queue import settling
+from prismq_gui.queue.claiming import Claimer
+from prismq_gui.queue.database import QueueDatabase
+with closing(QueueDatabase(Path(sys.argv[1]))) as database:
+    claimer = Claimer(database)
+    print("ready", flush=True)
+    while True:
+        task = claimer.claim("w1", {}, 60)
+        if task is not None:
+            settling.complete(database, task)
+            print(task.id, flush=True)
+"""
+
+
+def test_C1_what_a_worker_did_meanwhile_stays_done_and_all_else_is_as_before(tmp_path: Path):
+    path = make_foreign_queue(tmp_path / "q.db", 2_000, status="failed")
+    before = {row[1]: row for row in exact_rows(path, "task_queue")}
+    desk = Desk(path, tmp_path / "data")
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK, str(path)], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        report = desk.do(RETRY, *range(1, 2_001))
+        undone = desk.undo(report)
+        process.kill()
+        worked = {int(line) for line in process.stdout if line.strip()}
+    assert undone.problem is None
+    assert worked
+    assert undone.changed + sum(skip.count for skip in undone.skips) == 2_000
+    states = dict(run_sql(path, "SELECT id, status FROM task_queue"))
+    assert {states[task_id] for task_id in worked} == {"completed"}
+    after = exact_rows(path, "task_queue")
+    left = [row for row in after if row == before[row[1]]]
+    assert len(left) == undone.changed
+    assert {str(status) for status in states.values()} <= {"failed", "completed", "leased"}
+    assert integrity(path) == "ok"
 
 
 def test_a_task_with_more_log_lines_than_one_transaction_should_delete_is_refused(desk: Desk, monkeypatch):
