@@ -117,6 +117,7 @@ def main_window(app: QApplication, folder: Path | None, log: Path | None = None)
                 yield window
         finally:
             window.close()
+            store.finish()
             window.deleteLater()
     theme.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)

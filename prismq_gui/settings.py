@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -348,6 +349,10 @@ class SettingsStore:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
+        self._wanted: Settings | None = None  # to be written by the thread
+        self._thread: threading.Thread | None = None
+        self._note = ""
 
     @property
     def path(self) -> Path | None:
@@ -364,6 +369,11 @@ class SettingsStore:
 
     def load(self, *, set_aside: bool = True) -> LoadedSettings:
         """Read the settings; what is not readable is told in the note, and set aside as ``.bad`` unless told not to."""
+        with self._lock:
+            wanted = self._wanted
+        return LoadedSettings(wanted) if wanted is not None else self._read(set_aside=set_aside)
+
+    def _read(self, *, set_aside: bool) -> LoadedSettings:
         path = self.path
         if path is None:
             return LoadedSettings(Settings(), "No folder for settings was found; nothing will be remembered.")
@@ -381,8 +391,51 @@ class SettingsStore:
                 return LoadedSettings(Settings(), f"The settings file {path} was ignored: {error}.")
             return LoadedSettings(Settings(), self._set_aside(path, str(error)))
 
+    def save_soon(self, settings: Settings) -> str:
+        """Have the settings written in a thread: a disk takes from 0.1 ms to some seconds to have them for good.
+
+        Returns '': what kept them from being written :meth:`take_note` tells.
+        """
+        with self._lock:
+            self._wanted = settings
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_wanted, name="settings")
+                self._thread.start()
+        return ""
+
+    def _write_wanted(self) -> None:
+        while True:
+            with self._lock:
+                settings = self._wanted
+                if settings is None:
+                    self._thread = None
+                    return
+            note = self._write(settings)
+            with self._lock:
+                self._note = note
+                if self._wanted is settings:
+                    self._wanted = None
+
+    def finish(self) -> None:
+        """Wait until what is to be written soon is written."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def take_note(self) -> str:
+        """Return why settings were not kept that were to be written soon, once; '' where they were."""
+        with self._lock:
+            note, self._note = self._note, ""
+        return note
+
     def save(self, settings: Settings) -> str:
         """Write the settings, whole or not at all; return '' or a sentence why they were not kept."""
+        with self._lock:
+            self._wanted = None  # these are newer
+        self.finish()
+        return self._write(settings)
+
+    def _write(self, settings: Settings) -> str:
         path = self.path
         if path is None:
             return "Settings were not saved: there is no folder for them."

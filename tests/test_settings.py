@@ -221,6 +221,28 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: p
     assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
 
 
+def test_settings_to_be_written_soon_are_read_at_once_and_stand_in_the_file_in_the_end(tmp_path: Path):
+    store = SettingsStore(tmp_path / "Daten ü")
+    for name in ("light", "dark", "system", "dark"):
+        store.save_soon(Settings(theme=name))
+        assert store.load().settings.theme == name
+    store.finish()
+    assert SettingsStore(tmp_path / "Daten ü").load().settings.theme == "dark"
+    store.save_soon(Settings(theme="light"))
+    store.save(Settings(theme="system"))
+    assert SettingsStore(tmp_path / "Daten ü").load().settings.theme == "system"
+    assert store.take_note() == ""
+
+
+def test_why_settings_were_not_written_soon_is_told_once(tmp_path: Path):
+    (tmp_path / "in the way").write_text("", encoding="utf-8")
+    store = SettingsStore(tmp_path / "in the way")
+    store.save_soon(Settings(theme="light"))
+    store.finish()
+    assert store.take_note().startswith("Settings were not saved in")
+    assert store.take_note() == ""
+
+
 def test_folders_are_those_of_each_system():
     home = {"HOME": "/home/anna"}
     assert default_folder(home, "linux") == Path("/home/anna/.config/prismq")

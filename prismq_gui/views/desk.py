@@ -53,6 +53,8 @@ class Desk(QObject):
 
     def look(self) -> None:
         """Take in what another window wrote; once a second, and before anything depends on it."""
+        if note := self._store.take_note():
+            self._window.status_line.show_message(note)
         stamp = self._store.stamp()
         if stamp == self._stamp:
             return

@@ -207,16 +207,16 @@ class MainWindow(QMainWindow):
         path = self.session.path
         if path is None:
             return
-        self._keep(replace(self.settings.with_recent(path), last_read_only=self.session.read_only))
+        self._keep(replace(self.settings.with_recent(path), last_read_only=self.session.read_only), soon=True)
         self._show_recent()
 
-    def _keep(self, settings: Settings) -> None:
+    def _keep(self, settings: Settings, *, soon: bool = False) -> None:
         if settings != self.settings:
             kept = self._store.load()  # another window may have written since
             if not kept.note:
                 settings = merged(kept.settings, self.settings, settings)
             self.settings = settings
-            self.status_line.show_message(self._store.save(settings))
+            self.status_line.show_message(self._store.save_soon(settings) if soon else self._store.save(settings))
             self.desk.note_kept()
 
     def keep_layouts(self, layouts: tuple[NamedLayout, ...]) -> None:
@@ -428,7 +428,7 @@ class MainWindow(QMainWindow):
         """Tell once what is known against the SQLite in use; About tells it always."""
         note = sqlite_note()
         if note and self.settings.told_sqlite != sqlite_version():
-            self._keep(replace(self.settings, told_sqlite=sqlite_version()))
+            self._keep(replace(self.settings, told_sqlite=sqlite_version()), soon=True)
             self.notices.keep("sqlite", Severity.WARNING, "The SQLite in use has a known fault", note)
 
     def tell_abnormal_end(self, log: Path | None) -> None:
