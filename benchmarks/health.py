@@ -93,7 +93,9 @@ def beside(path: Path, what: Callable[[], object]) -> list[float]:
     context = multiprocessing.get_context("spawn")
     stop, waits = context.Event(), context.Queue()
     ready = [context.Event() for _ in range(WRITERS)]
-    processes = [context.Process(target=write_until, args=(path, False, each, stop, waits)) for each in ready]
+    processes = [
+        context.Process(target=write_until, args=(path, False, each, stop, waits), daemon=True) for each in ready
+    ]
     for process in processes:
         process.start()
     for each in ready:
