@@ -145,10 +145,10 @@ TEXTS: Mapping[str, Text] = {
         _N, "A clock was set back while they ran, or two machines differ.", "They have no duration.", ""),
     "json-payload": Text(
         _W, "The payload is no JSON.", "Handlers fail on it, and in files of other programs it breaks SELECT *.",
-        "Correct it (prismq-gui edit ID) or cancel the task. Nothing is mended by itself: only you know what it was."),
+        "Edit it, or cancel the task. Nothing is mended by itself: only you know what it was."),
     "json-compatibility": Text(
         _W, "The compatibility is no JSON, so no worker can match it.", "No worker claims them.",
-        "Correct it (prismq-gui edit ID) or cancel the task. Nothing is mended by itself: only you know what it was."),
+        "Edit it, or cancel the task. Nothing is mended by itself: only you know what it was."),
     "json-too-large": Text(
         _N, "The payload or compatibility has over 64 MiB.", "It was not checked, and workers may run out of memory.",
         "Keep large content in files, and their names in the payload."),
@@ -159,7 +159,7 @@ TEXTS: Mapping[str, Text] = {
         f"{_BY.format('finished-names-worker')}", fix=True),
     "attempts-used-up": Text(
         _W, "They wait, but have no attempts left.", "The next claim makes them dead letters without a try.",
-        "Retry them, which counts anew: cancel and retry; or raise the number: prismq-gui edit ID --max-attempts N."),
+        "Cancel and retry them, which counts anew, or edit how often they may be tried."),
     "status-unknown": Text(
         _N, "Another program uses statuses of its own.", "Nothing is done to such tasks here.", ""),
     # -- logs
