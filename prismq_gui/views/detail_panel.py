@@ -205,7 +205,7 @@ class DetailPanel(QFrame):
         """Return a width in which no tab's name is cut; without a task less, so that more of the table is seen."""
         hint = super().minimumSizeHint()
         if self._is_below:
-            return QSize(self._theme.space(80), self._theme.space(30))
+            return QSize(self._theme.space(80), self._theme.space(24))
         if not self.is_showing_task:
             return QSize(self._theme.space(55), hint.height())
         return QSize(max(hint.width(), self._tabs_width()), hint.height())

@@ -129,7 +129,7 @@ class TasksPage(QWidget):
         self.splitter.addWidget(self.detail)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.restore((space(190), space(60)), (space(60), space(60)))
+        self.splitter.restore((space(190), space(60)), (space(60), space(45)))
         self.splitter.turned.connect(self.detail.set_below)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
