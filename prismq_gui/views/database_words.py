@@ -72,7 +72,7 @@ def format_lines(facts: DatabaseFacts) -> Lines:
         ("WAL", wal if facts.is_wal else "none"),
         ("Encoding", facts.encoding),
         ("Schema version", f"{facts.user_version}"),
-        ("SQLite", f"{facts.sqlite_version}{', with a known fault' if facts.sqlite_note else ''}"),
+        ("SQLite", facts.sqlite_note or f"{facts.sqlite_version}, without a known fault"),
         ("Largest", ", ".join(f"{table.name} {bytes_text(table.bytes)}" for table in facts.tables[:3]) or "not known"),
     ]
 

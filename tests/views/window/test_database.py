@@ -391,6 +391,39 @@ def test_D12_a_check_that_breaks_off_is_a_finding(driver: Driver, tmp_path: Path
     left(driver, dialog)
 
 
+def test_C8_a_deletion_is_stopped_on_a_true_count_and_a_vacuum_from_the_page_gives_its_room_back(
+    driver: Driver, tmp_path: Path
+) -> None:
+    path = make_foreign_queue(tmp_path / "queue.db", 30_000, status="completed")
+    run_sql(path, "UPDATE task_queue SET finished_at_utc = '2020-01-01 00:00:00'")
+    page = page_of(driver.open(path))
+    dialog = previewed(driver, CareKind.RETENTION)
+    dialog.options.backup_first.setChecked(False)
+    driver.until(lambda: dialog.step is Step.PREVIEW and "No backup is made before" in dialog.notes.text())
+    dialog.confirm()
+    driver.until(lambda: "deleted" in dialog.progress_label.text())
+    QTest.mouseClick(dialog.stop_button, Qt.MouseButton.LeftButton)
+    driver.until(lambda: dialog.step is Step.DONE)
+    assert dialog.report is not None
+    assert dialog.report.stopped
+    [(rest,)] = run_sql(path, "SELECT count(*) FROM task_queue")
+    assert isinstance(rest, int)
+    assert 0 < rest < 30_000
+    assert dialog.sentence.text() == f"Stopped: {30_000 - rest:,} tasks were deleted, with 0 log lines."
+    left(driver, dialog)
+    driver.until(lambda: page.tick() or ": 0 free pages" not in page.file_card.lines()["A vacuum would free"])
+    page.care_buttons["vacuum"].click()
+    vacuum = driver.window.commands.plan_dialog
+    assert vacuum is not None
+    driver.until(lambda: vacuum.step is Step.PREVIEW)
+    vacuum.confirm()
+    driver.until(lambda: vacuum.step is Step.DONE)
+    driver.until(lambda: page.tick() or ": 0 free pages" in page.file_card.lines()["A vacuum would free"])
+    vacuum.reject()
+    assert run_sql(path, "SELECT count(*) FROM task_queue") == [(rest,)]
+    assert sound(path)
+
+
 @pytest.mark.parametrize("kind", [CareKind.INTEGRITY, CareKind.BACKUP, CareKind.RETENTION, CareKind.RESTORE])
 def test_B16_closing_the_window_ends_what_runs_and_leaves_the_file_whole(
     driver: Driver, tmp_path: Path, kind: CareKind
