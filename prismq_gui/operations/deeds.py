@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from prismq_gui.insight.messages import Cell
-from prismq_gui.operations.edits import EDITED, edited
+from prismq_gui.operations.edits import AS_WANTED, EDITED, edited
 from prismq_gui.operations.messages import OperationKind, Wish
 from prismq_gui.operations.wording import plain
 from prismq_gui.queue.logs import CANCEL_LEVEL
@@ -179,6 +179,15 @@ def _edit(wish: Wish, task: Task, now: Moment) -> Outcome:
     return made if isinstance(made, str) else Written((now.text, *made.cells), said=made.said)
 
 
+def _duplicate(wish: Wish, task: Task, _now: Moment) -> Outcome:
+    """Return the edited cells of the new task; the one that is there stays."""
+    cells = tuple(task[name] for name in EDITED)
+    made = edited(wish, *cells)
+    if isinstance(made, str) and made != AS_WANTED:
+        return made
+    return Written(cells if isinstance(made, str) else made.cells)
+
+
 _SCHEDULED = ("updated_at_utc", "run_after_utc")
 
 DEEDS: dict[OperationKind, Deed] = {
@@ -209,6 +218,7 @@ DEEDS: dict[OperationKind, Deed] = {
         needs=("priority",),
     ),
     OperationKind.EDIT: Deed(Transition.OPERATOR_EDIT, _edit, ("updated_at_utc", *EDITED), seen=EDITED),
+    OperationKind.DUPLICATE: Deed(Transition.OPERATOR_DUPLICATE, _duplicate, seen=EDITED, reads=EDITED),
     OperationKind.RUN_NOW: Deed(Transition.OPERATOR_SCHEDULE, _run_now, _SCHEDULED, told=("run_after_utc",)),
     OperationKind.RUN_AT: Deed(
         Transition.OPERATOR_SCHEDULE, _run_at, _SCHEDULED, told=("run_after_utc",), needs=("at",)

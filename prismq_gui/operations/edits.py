@@ -31,6 +31,7 @@ EDITED = ("payload", "compatibility", "max_attempts")
 """The columns that an edit may write, and by whose content as it was seen it is guarded."""
 
 MOST_PLACES = 100
+AS_WANTED = "is as wanted already"
 CHANGED_MEANWHILE = "has another payload, compatibility or limit of attempts than was seen"
 _LIMITS = {"payload": LONGEST_PAYLOAD_BYTES, "compatibility": LONGEST_COMPATIBILITY_BYTES}
 
@@ -154,7 +155,7 @@ def edited(wish: Wish, payload: Cell, compatibility: Cell, max_attempts: Cell) -
     limit = wish.value("max_attempts")
     cells = (after["payload"], after["compatibility"], max_attempts if limit is None else limit)
     if cells == (payload, compatibility, max_attempts):
-        return "is as wanted already"
+        return AS_WANTED
     return Edited(cells, _said(wish))
 
 

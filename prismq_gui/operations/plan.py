@@ -80,7 +80,7 @@ def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop) 
     if isinstance(target, Recorded | Workers):
         raise TypeError(f"{kind.value} is done to tasks alone")
     if isinstance(target, Matching) and target.filter.is_empty and not target.all_tasks:
-        return refused_plan(kind, path, _empty_filter(path))
+        return refused_plan(kind, path, empty_filter(path))
     absent = [name for name in deed.needs if wish.value(name) is None]
     if absent:
         raise ValueError(f"{kind.value} needs {', '.join(absent)}")
@@ -116,7 +116,8 @@ def stopped_problem(path: Path) -> Problem:
     return Problem(ProblemKind.INTERRUPTED, "The preview was stopped", str(path), "Nothing was changed.", "")
 
 
-def _empty_filter(path: Path) -> Problem:
+def empty_filter(path: Path) -> Problem:
+    """Return the refusal of a filter that is empty by accident."""
     return Problem(
         ProblemKind.REFUSED,
         "The filter is empty, and would choose every task",

@@ -74,7 +74,7 @@ def retry_facts(reader: QueueReader, wish: Wish, targets: Targets) -> tuple[Fact
     if len(causes) > _TOP:
         others = sum(causes.values()) - sum(number for _cause, number in causes.most_common(_TOP))
         found.append(("Other causes", f"{others:,}{of}, of {len(causes) - _TOP:,} causes"))
-    found.append(("Workers", _workers(reader, needs)))
+    found.append(("Workers", matching_workers(reader, needs)))
     return tuple(found)
 
 
@@ -110,8 +110,8 @@ def _span(span: timedelta) -> str:
     return duration_text(span) if not whole or whole >= 60 or not rest else f"{whole} min {rest} s"
 
 
-def _workers(reader: QueueReader, needs: Counter[str]) -> str:
-    """Say how many live workers match, by what they offer and the tasks want."""
+def matching_workers(reader: QueueReader, needs: Mapping[str, int]) -> str:
+    """Say how many live workers match; ``needs`` are compatibilities, each with how many tasks have it."""
     now = now_utc()
     rows = reader.workers()
     live = [row.worker_id for row in rows if row.registered and not PLAIN.is_silent(parse_utc(row.heartbeat_utc), now)]

@@ -94,6 +94,18 @@ VERBS = {
         "be put off",
         "put off",
     ),
+    OperationKind.DUPLICATE: Verb(
+        Transition.OPERATOR_DUPLICATE,
+        "be duplicated: the new ones wait and can be claimed at once",
+        "duplicated",
+        "be duplicated",
+        "duplicated",
+    ),
+    OperationKind.ENQUEUE: Verb(None, "be put in", "put into the queue", "be put in", "put in"),
+    OperationKind.BRING_BACK: Verb(None, "be brought back", "brought back", "be brought back", "brought back"),
+    OperationKind.REMOVE_WORKER: Verb(
+        None, "be removed from the list", "removed from the list", "be removed", "removed", ("worker", "workers")
+    ),
     OperationKind.EDIT: Verb(Transition.OPERATOR_EDIT, "be edited", "edited", "be edited", "edited"),
 }
 
@@ -116,7 +128,7 @@ def verb_of(wish: Wish) -> Verb:
     if not values:
         return verb
     will, done, can = (text.format(**values) for text in (verb.will, verb.done, verb.can))
-    return Verb(verb.transition, will, done, can, verb.logged)
+    return replace(verb, will=will, done=done, can=can)
 
 
 def _paced(wish: Wish) -> str:

@@ -57,6 +57,7 @@ class Transition(Enum):
     OPERATOR_PRIORITY = "operator priority"
     OPERATOR_SCHEDULE = "operator schedule"
     OPERATOR_EDIT = "operator edit"
+    OPERATOR_DUPLICATE = "operator duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ TRANSITIONS: Mapping[Transition, Rule] = MappingProxyType(
         Transition.OPERATOR_SCHEDULE: Rule((Status.QUEUED.value,), None),
         # Of a running one the worker has the old text: whoever wishes that must name it.
         Transition.OPERATOR_EDIT: Rule(tuple(status.value for status in Status), None),
+        Transition.OPERATOR_DUPLICATE: Rule(tuple(status.value for status in Status), None),
     }
 )
 
