@@ -13,20 +13,23 @@ from collections import deque
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from prismq_gui.insight.alert_settings import program_mistake
+from prismq_gui.insight.problems import Problem
 from prismq_gui.polling.alert_messages import ProgramEnd, ProgramWish
+from prismq_gui.polling.threads import Worker, guarded
 
 MOST_WAITING = 20
 MOST_OUTPUT = 4_096  # bytes that are kept; what follows is read and thrown away, so that the program is never held up
 KILL_MS = 500
 
 
-class AlertHook(QObject):
-    """Lives in the thread of alerts, and never waits there. ``ended`` carries ProgramEnd."""
+class AlertHook(Worker):
+    """Lives in the thread of alerts, as a part of its worker, and never waits there. ``ended`` carries ProgramEnd."""
 
     ended = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__()
+        self.setParent(parent)
         self._waiting: deque[ProgramWish] = deque()
         self._wish: ProgramWish | None = None
         self._process: QProcess | None = None
@@ -46,6 +49,7 @@ class AlertHook(QObject):
 
     def stop(self) -> None:
         """End the program that runs, by force, and forget those that wait."""
+        self.stopping = True
         self._waiting.clear()
         self._timer.stop()
         process, self._process, self._wish = self._process, None, None
@@ -54,6 +58,12 @@ class AlertHook(QObject):
             process.kill()
             process.waitForFinished(KILL_MS)
             process.deleteLater()
+
+    def tell_failure(self, problem: Problem) -> None:
+        """Tell an error that nothing expected as the end of the program that runs, and go on with the next."""
+        if self._process is not None:
+            self._process.kill()
+        self._end(ok=False, text=problem.sentence())
 
     def _start_next(self) -> None:
         while self._process is None and self._waiting:
@@ -77,25 +87,30 @@ class AlertHook(QObject):
         self._timer.start(round(wish.timeout_s * 1_000))
         process.start()  # on Windows Qt gives it no console of its own, so that none flashes up
 
+    @guarded
     def _on_process_started(self) -> None:
         if self._process is not None and self._wish is not None:
             self._process.write(f"{self._wish.line}\n".encode("ascii"))
             self._process.closeWriteChannel()  # once all of it is written
 
+    @guarded
     def _on_process_output(self) -> None:
         if self._process is not None:
             found = self._process.readAllStandardOutput().data()
             self._output = (self._output + found)[:MOST_OUTPUT]
 
+    @guarded
     def _on_timer_timeout(self) -> None:
         self._is_late = True
         if self._process is not None:
             self._process.kill()
 
+    @guarded
     def _on_process_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
             self._end(ok=False, text=f"It could not be started: {self._process.errorString()}.")
 
+    @guarded
     def _on_process_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._on_process_output()
         if self._is_late and self._wish is not None:

@@ -241,6 +241,7 @@ class AlertWatch(Worker):
         wish = ProgramWish(settings.hook_program, settings.hook_arguments, settings.hook_timeout_s, line, entry)
         self._hook.run(wish)
 
+    @guarded
     def _on_hook_ended(self, end: ProgramEnd) -> None:
         if end.wish.entry:
             self._log.note_program(end.wish.entry, end.text)
