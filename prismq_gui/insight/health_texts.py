@@ -123,6 +123,9 @@ TEXTS: Mapping[str, Text] = {
     "worker-clock": Text(
         _W, "The worker's clock or this one is wrong.",
         "Leases end too early or too late, and a dead worker is not noticed.", "Set the clocks by a time server."),
+    "heartbeat-iso": Text(
+        _N, "Programs that compare text take the heartbeat for one of a later time of the day.",
+        "They notice up to a day late that a worker is dead.", ""),
     "never-processing": Text(
         _N, "Some programs leave running tasks “leased” and never set “processing”. Both mean running.", "", ""),
     # -- tasks

@@ -16,7 +16,7 @@ from prismq_gui.insight.health_texts import finding, tasks
 from prismq_gui.insight.hearing import Hearing
 from prismq_gui.insight.language_nodes import quoted
 from prismq_gui.insight.layout import Layout
-from prismq_gui.insight.messages import WorkerRow
+from prismq_gui.insight.messages import Cell, WorkerRow
 from prismq_gui.insight.states import duration_text
 from prismq_gui.insight.walking import padded
 from prismq_gui.insight.workers import read_workers
@@ -40,6 +40,7 @@ class Heard:
     unknown_holding: tuple[WorkerRow, ...]
     silent_idle: tuple[WorkerRow, ...]
     ahead: tuple[WorkerRow, ...]
+    abroad: tuple[WorkerRow, ...]
     complete: bool
 
 
@@ -54,6 +55,7 @@ def hear(connection: ReadConnection, layout: Layout, now: datetime, hearing: Hea
         tuple(row for row in told if not row.registered and row.worker_id),
         tuple(row for row in silent if not row.held),
         tuple(row for row, beat in beats if beat is not None and beat - now > AHEAD_GRACE),
+        tuple(row for row, beat in beats if beat is not None and _is_abroad(row.heartbeat_utc)),
         len(found) <= MOST_WORKERS and not any(row.held_at_least for row in told),
     )
 
@@ -73,6 +75,10 @@ def worker_findings(
         many = f"{len(idle):,} workers hold nothing and are" if len(idle) > 1 else "1 worker holds nothing and is"
         what = f"{many} silent for over {limit}: {_names(idle)}."
         yield finding("worker-gone", what, len(idle), at_least=not heard.complete, details=_details(idle, now))
+    if heard.abroad:
+        many = f"{len(heard.abroad):,} workers have" if len(heard.abroad) > 1 else "1 worker has"
+        what = f"{many} a heartbeat in the ISO form or with an offset: {_names(heard.abroad)}."
+        yield finding("heartbeat-iso", what, len(heard.abroad), at_least=not heard.complete)
     ahead = heard.ahead
     if ahead:
         many = f"{len(ahead):,} workers have" if len(ahead) > 1 else "1 worker has"
@@ -143,7 +149,7 @@ def lease_findings(
             without.append(task_id)
         elif until + EXPIRED_GRACE < judged:
             expired.append(task_id)
-        if until is not None and isinstance(lease, str) and _is_abroad(lease):
+        if until is not None and _is_abroad(lease):
             iso.append(task_id)
         if status == Status.LEASED.value and began is not None:
             started.append(task_id)
@@ -160,8 +166,8 @@ def lease_findings(
             )  # fmt: skip
 
 
-def _is_abroad(lease: str) -> bool:
-    return lease[10:11] in ("T", "t") or any(sign in lease[16:] for sign in "Zz+-")
+def _is_abroad(cell: Cell) -> bool:
+    return isinstance(cell, str) and (cell[10:11] in ("T", "t") or any(sign in cell[16:] for sign in "Zz+-"))
 
 
 def running_ids(connection: ReadConnection) -> tuple[list[int], bool]:

@@ -83,6 +83,7 @@ SICK = {
     "worker-unknown": f"UPDATE task_queue SET {RUNS}, locked_by = 'nobody' WHERE id = 1",
     "worker-gone": "INSERT INTO workers VALUES ('gone', '{}', '2020-01-01 00:00:00')",
     "worker-clock": "INSERT INTO workers VALUES ('ahead', '{}', datetime('now', '+1 hour'))",
+    "heartbeat-iso": "INSERT INTO workers VALUES ('w', '{}', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
     "never-processing": f"UPDATE task_queue SET {RUNS}, status = 'leased', "
     "processing_started_utc = datetime('now') WHERE id = 1",
     "time-iso": "UPDATE task_queue SET run_after_utc = '2026-01-01T00:00:00+00:00' WHERE id = 1",
