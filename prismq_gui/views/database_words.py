@@ -120,7 +120,7 @@ def backup_rows(backups: Sequence[BackupFile], states: Mapping[Path, str]) -> li
             (
                 short_time(each.made_at.strftime("%Y-%m-%d %H:%M:%S")),
                 bytes_text(each.bytes),
-                states.get(each.path, "not here"),
+                states.get(each.path, "not yet"),
                 each.path.name,
             ),
         )
