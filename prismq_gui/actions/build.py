@@ -18,6 +18,7 @@ from prismq_gui.actions.keymap import Keymap
 from prismq_gui.actions.registry import ACTIONS, MENUS, Action, Place
 
 BindIcon = Callable[[QObject, str], None]
+_HUNG_BEFORE = {Place.RECENT: "close_file", Place.MATCHING: "previous_task"}
 
 
 class ActionSet(QObject):
@@ -141,11 +142,12 @@ class ActionSet(QObject):
         return self._menus[path]
 
     def _hang(self, menu: QMenu, above: str) -> None:
-        """Put a menu into another: the recent files after the two that open one, others at the end."""
+        """Put a menu into another: some before the line above an action, others at the end."""
         parent = self._menus[above]
-        if menu.title() == Place.RECENT.value.rpartition("/")[2]:
+        before = next((id for place, id in _HUNG_BEFORE.items() if place.value == f"{above}/{menu.title()}"), "")
+        if before:
             entries = parent.actions()
-            line = entries[entries.index(self._actions["close_file"]) - 1]
+            line = entries[entries.index(self._actions[before]) - 1]
             parent.insertMenu(line, menu)
         else:
             parent.addMenu(menu)
@@ -159,12 +161,17 @@ class ActionSet(QObject):
         return tuple(self._menus.values())
 
     def context_menu(self, place: Place, parent: QWidget) -> QMenu:
-        """Return a menu of the actions of a place; it deletes itself when closed."""
+        """Return a menu of the actions of a place, all that match in one within it; it deletes itself when closed."""
         menu = QMenu(parent)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
         self._fill(menu, place)
         self._dress(place)
+        inner = QMenu(Place.MATCHING.value.rpartition("/")[2], menu)
+        inner.setToolTipsVisible(True)
+        self._fill(inner, Place.MATCHING)
+        inner.aboutToShow.connect(partial(self._dress, Place.MATCHING))
+        menu.addMenu(inner)
         return menu
 
     def _fill(self, menu: QMenu, place: Place) -> None:

@@ -5,9 +5,11 @@ Owns the rules and their words. Must not know widgets, nor what an action does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prismq_gui.polling.messages import LinkState
+from prismq_gui.queue.transitions import Transition, refusal
 
 NO_FILE = "Open a queue file first."
 _NOT_WRITABLE = {
@@ -35,6 +37,7 @@ class ActionContext:
     has_detail: bool = True
     saved_views: int = 0
     filter_is_mistaken: bool = False  # what is typed can't be read; the table shows the filter before
+    statuses: frozenset[object] | None = None  # of the selected tasks, None where these are many or not read yet
 
 
 def always(_context: ActionContext) -> str:
@@ -102,6 +105,20 @@ def may_change_selected(context: ActionContext) -> str:
     """Tasks must be selected, and the file writable."""
     refusal = may_write(context) or needs_tasks_page(context)
     return refusal or ("" if context.selected else "Select tasks first.")
+
+
+def may_take(transition: Transition) -> Callable[[ActionContext], str]:
+    """Return the rule of a change: tasks must be selected, and one of them in a state that allows it."""
+
+    def rule(context: ActionContext) -> str:
+        reasons = {refusal(transition, status) for status in context.statuses or ()}
+        if may_change_selected(context) or not reasons or "" in reasons:
+            return may_change_selected(context)
+        if context.selected == 1:
+            return f"The selected task {reasons.pop()}."
+        return f"Each of the selected tasks {' or '.join(sorted(reasons))}."
+
+    return rule
 
 
 def may_change_matching(context: ActionContext) -> str:

@@ -13,7 +13,7 @@ from prismq_gui.actions.context import (
     ActionContext,
     always,
     may_change_matching,
-    may_change_selected,
+    may_take,
     may_write,
     needs_chosen_file,
     needs_file,
@@ -26,6 +26,7 @@ from prismq_gui.actions.context import (
     needs_views,
 )
 from prismq_gui.actions.database_rules import may_read, may_restore
+from prismq_gui.queue.transitions import Transition
 
 
 class Place(Enum):
@@ -35,6 +36,7 @@ class Place(Enum):
     RECENT = "&File/Open &recent"
     EDIT = "E&dit"  # Alt+E is the Error tab's
     TASKS = "&Tasks"
+    MATCHING = "&Tasks/All that &match"
     VIEW = "&View"
     VIEWS = "&View/Saved &views"
     THEME = "&View/The&me"
@@ -44,8 +46,8 @@ class Place(Enum):
     CONTEXT = "context menu of the tasks"
 
 
-MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.VIEW, Place.VIEWS, Place.THEME, Place.DATABASE,
-         Place.HELP)  # fmt: skip
+MENUS = (Place.FILE, Place.RECENT, Place.EDIT, Place.TASKS, Place.MATCHING, Place.VIEW, Place.VIEWS, Place.THEME,
+         Place.DATABASE, Place.HELP)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,13 @@ _FILE = (
 )  # fmt: skip
 
 _EDIT = (
+    Action("undo_last", "&Undo the last operation…", "Take back what was done to tasks last, after a preview",
+           (Place.EDIT,), "undo-2", ("Ctrl+Z",), enabled=may_write),
+    Action("history", "&History of operations…",
+           "Show what was done to tasks of this file, to take it back or to finish it", (Place.EDIT,), "history",
+           ("Ctrl+H",), enabled=needs_chosen_file, short="History…"),
     Action("copy", "&Copy", "Copy what is selected as plain text", (Place.EDIT, Place.CONTEXT), "copy", ("Ctrl+C",),
-           enabled=needs_file),
+           enabled=needs_file, starts_section=True),
     Action("select_all", "Select &all", "Select all rows", (Place.EDIT, Place.CONTEXT), "list-checks", ("Ctrl+A",),
            enabled=needs_rows),
     Action("save_value", "&Save value to a file…", "Save the payload, compatibility or error in view, however long",
@@ -112,23 +119,63 @@ _EDIT = (
 
 _TASKS = (
     Action("retry", "&Retry…", "Queue the selected tasks again, after a preview",
-           (Place.TASKS, Place.TOP_BAR, Place.CONTEXT), "rotate-ccw", ("Ctrl+R",), enabled=may_change_selected,
-           starts_section=True, short="Retry"),
+           (Place.TASKS, Place.TOP_BAR, Place.CONTEXT), "rotate-ccw", ("Ctrl+R",),
+           enabled=may_take(Transition.OPERATOR_RETRY), starts_section=True, short="Retry"),
     Action("cancel", "&Cancel…", "Cancel the selected tasks that wait, after a preview",
-           (Place.TASKS, Place.TOP_BAR, Place.CONTEXT), "ban", ("Ctrl+E",), enabled=may_change_selected,
-           dangerous=True, short="Cancel"),
-    Action("retry_matching", "Retry &all matching…", "Queue all tasks that match the filter again, after a preview",
-           (Place.TASKS, Place.CONTEXT), "rotate-ccw", ("Ctrl+Shift+R",), enabled=may_change_matching,
-           starts_section=True),
-    Action("cancel_matching", "Cancel all &matching…",
-           "Cancel all waiting tasks that match the filter, after a preview",
-           (Place.TASKS, Place.CONTEXT), "ban", ("Ctrl+Shift+E",), enabled=may_change_matching, dangerous=True),
+           (Place.TASKS, Place.TOP_BAR, Place.CONTEXT), "ban", ("Ctrl+E",),
+           enabled=may_take(Transition.OPERATOR_CANCEL), dangerous=True, short="Cancel"),
+    Action("ask_to_cancel", "&Ask to cancel…", "Ask the workers of the selected running tasks to end them",
+           (Place.TASKS, Place.CONTEXT), "circle-stop", ("Ctrl+Shift+K",),
+           enabled=may_take(Transition.OPERATOR_ASK_TO_CANCEL), starts_section=True),
+    Action("force_cancel", "Cancel by &force…", "Take the selected running tasks from their workers and cancel them",
+           (Place.TASKS, Place.CONTEXT), "octagon-minus", enabled=may_take(Transition.OPERATOR_FORCE_CANCEL),
+           dangerous=True),
+    Action("release", "Relea&se…", "Take the selected running tasks from their workers and queue them again",
+           (Place.TASKS, Place.CONTEXT), "hand", ("Ctrl+L",), enabled=may_take(Transition.OPERATOR_RELEASE),
+           dangerous=True),
+    Action("run_now", "Run n&ow…", "Make the selected waiting tasks due at once", (Place.TASKS, Place.CONTEXT), "zap",
+           ("Ctrl+J",), enabled=may_take(Transition.OPERATOR_SCHEDULE), starts_section=True),
+    Action("run_at", "Run &later…", "Put the selected waiting tasks off until a moment", (Place.TASKS, Place.CONTEXT),
+           "calendar-clock", ("Ctrl+Shift+J",), enabled=may_take(Transition.OPERATOR_SCHEDULE)),
+    Action("set_priority", "Change pr&iority…", "Give the selected tasks another priority; lower runs first",
+           (Place.TASKS, Place.CONTEXT), "arrow-up-1-0", ("Ctrl+G",), enabled=may_take(Transition.OPERATOR_PRIORITY)),
+    Action("delete", "&Delete…", "Delete the selected tasks with their log lines, after a preview",
+           (Place.TASKS, Place.CONTEXT), "trash-2", ("Del",), enabled=may_take(Transition.OPERATOR_DELETE),
+           dangerous=True, starts_section=True),
     Action("previous_task", "&Previous task", "Go to the task above", (Place.TASKS,), "chevron-up", ("Alt+Up",),
            enabled=needs_tasks, starts_section=True),
     Action("next_task", "&Next task", "Go to the task below", (Place.TASKS,), "chevron-down", ("Alt+Down",),
            enabled=needs_tasks),
     Action("next_tasks", "What comes ne&xt…", "Show the next 50 tasks that a worker would take, under each strategy",
            (Place.TASKS,), "play", ("Ctrl+N",), enabled=needs_file, starts_section=True),
+)  # fmt: skip
+
+_MATCHING = (
+    Action("retry_matching", "&Retry all matching…", "Queue all tasks that match the filter again, after a preview",
+           (Place.MATCHING,), "rotate-ccw", ("Ctrl+Shift+R",), enabled=may_change_matching),
+    Action("cancel_matching", "&Cancel all matching…",
+           "Cancel all waiting tasks that match the filter, after a preview",
+           (Place.MATCHING,), "ban", ("Ctrl+Shift+E",), enabled=may_change_matching, dangerous=True),
+    Action("ask_to_cancel_matching", "&Ask to cancel all matching…",
+           "Ask the workers of all running tasks that match the filter to end them", (Place.MATCHING,), "circle-stop",
+           enabled=may_change_matching, starts_section=True),
+    Action("force_cancel_matching", "Cancel all matching by &force…",
+           "Take all running tasks that match the filter from their workers and cancel them", (Place.MATCHING,),
+           "octagon-minus", enabled=may_change_matching, dangerous=True),
+    Action("release_matching", "Relea&se all matching…",
+           "Take all running tasks that match the filter from their workers and queue them again", (Place.MATCHING,),
+           "hand", enabled=may_change_matching, dangerous=True),
+    Action("run_now_matching", "Run all matching n&ow…", "Make all waiting tasks that match the filter due at once",
+           (Place.MATCHING,), "zap", enabled=may_change_matching, starts_section=True),
+    Action("run_at_matching", "Run all matching &later…",
+           "Put all waiting tasks that match the filter off until a moment", (Place.MATCHING,), "calendar-clock",
+           enabled=may_change_matching),
+    Action("set_priority_matching", "Change pr&iority of all matching…",
+           "Give all tasks that match the filter another priority; lower runs first", (Place.MATCHING,),
+           "arrow-up-1-0", enabled=may_change_matching),
+    Action("delete_matching", "&Delete all matching…",
+           "Delete all tasks that match the filter with their log lines, after a preview", (Place.MATCHING,),
+           "trash-2", enabled=may_change_matching, dangerous=True, starts_section=True),
 )  # fmt: skip
 
 _VIEW = (
@@ -202,7 +249,7 @@ _HELP = (
     Action("about", "&About PrismQ", "Versions and licences", (Place.HELP,), "info"),
 )
 
-ACTIONS: tuple[Action, ...] = (*_FILE, *_EDIT, *_TASKS, *_VIEW, *_DATABASE, *_HELP)
+ACTIONS: tuple[Action, ...] = (*_FILE, *_EDIT, *_TASKS, *_MATCHING, *_VIEW, *_DATABASE, *_HELP)
 
 
 def action(id: str) -> Action:

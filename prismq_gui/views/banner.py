@@ -6,6 +6,9 @@ retry is: it tells that one is wanted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
@@ -38,11 +41,12 @@ def severity_of(problem: Problem) -> Severity:
 
 
 class Banner(QFrame):
-    """Hidden until there is something to tell. GUI thread."""
+    """Hidden until there is something to tell. GUI thread. ``action_requested`` carries the place of a button."""
 
     retry_requested = Signal()
     open_requested = Signal()
     dismissed = Signal()
+    action_requested = Signal(int)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +58,7 @@ class Banner(QFrame):
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.retry_button = QPushButton("&Retry", self)
         self.open_button = QPushButton("&Open another file…", self)
+        self.action_buttons: list[QPushButton] = []
         self.dismiss_button = QToolButton(self)
         self.dismiss_button.setAccessibleName("Dismiss this message")
         self.dismiss_button.setToolTip("Dismiss this message")
@@ -73,7 +78,7 @@ class Banner(QFrame):
         flow = FlowLayout(buttons, space(2))
         flow.addWidget(self.retry_button)
         flow.addWidget(self.open_button)
-        self._buttons = buttons
+        self._buttons, self._flow = buttons, flow
         words = QVBoxLayout()
         words.setSpacing(space(1))
         for widget in (self._title, self._text, buttons):
@@ -93,24 +98,38 @@ class Banner(QFrame):
             text = f"{text} ({problem.code})" if text else problem.code
         self._show(severity_of(problem), title, text, can_retry, can_open)
 
-    def show_message(self, severity: Severity, title: str, text: str = "") -> None:
-        """Tell something that is no problem, for example what was done."""
-        self._show(severity, title, text, False, False)
+    def show_message(self, severity: Severity, title: str, text: str = "", actions: Sequence[str] = ()) -> None:
+        """Tell something that is no problem, for example what was done; ``actions`` name what can be done about it."""
+        self._show(severity, title, text, False, False, actions)
 
-    def _show(self, severity: Severity, title: str, text: str, can_retry: bool, can_open: bool) -> None:
+    def _show(
+        self, severity: Severity, title: str, text: str, can_retry: bool, can_open: bool, actions: Sequence[str] = ()
+    ) -> None:
         self._severity = severity
         self._title.setText(visible(title))
         self._text.setText(visible(text))
         self._text.setVisible(bool(text))
         self.retry_button.setVisible(can_retry)
         self.open_button.setVisible(can_open)
-        self._buttons.setVisible(can_retry or can_open)
+        self._name_actions(actions)
+        self._buttons.setVisible(can_retry or can_open or bool(actions))
         self.setProperty("banner", severity.value)
         self.style().unpolish(self)
         self.style().polish(self)
         self._on_theme_changed()
         self.setAccessibleName(f"{title}. {text}")
         self.show()
+
+    def _name_actions(self, actions: Sequence[str]) -> None:
+        """Show one button an action, of those there are and new ones."""
+        while len(self.action_buttons) < len(actions):
+            button = QPushButton(self._buttons)
+            button.clicked.connect(partial(self.action_requested.emit, len(self.action_buttons)))
+            self._flow.addWidget(button)
+            self.action_buttons.append(button)
+        for at, button in enumerate(self.action_buttons):
+            button.setVisible(at < len(actions))
+            button.setText(actions[at] if at < len(actions) else "")
 
     def dismiss(self) -> None:
         """Hide it without telling."""

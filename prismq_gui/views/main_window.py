@@ -16,7 +16,6 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from prismq_gui.actions.build import ActionSet
 from prismq_gui.actions.context import ActionContext, may_write
-from prismq_gui.actions.registry import Place
 from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.insight.messages import FileFacts
 from prismq_gui.insight.versions import sqlite_note, sqlite_version
@@ -147,7 +146,6 @@ class MainWindow(QMainWindow):
         self.commands.operation_ended.connect(self._on_commands_operation_ended)
         self.commands.theme_chosen.connect(self._on_commands_theme_chosen)
         self.commands.settings_chosen.connect(self._keep)
-        self.tasks_page.menu_requested.connect(self._on_tasks_page_menu_requested)
         self.tasks_page.rows_shown.connect(self._on_tasks_page_rows_shown)
         self.first_rows_shown.connect(self._book.make_rest)
         self.start_page.open_requested.connect(self.commands.open_file)
@@ -400,6 +398,7 @@ class MainWindow(QMainWindow):
             rows=page.table.row_count() if (page := self._book.made(self.page)) is not None else 0,
             filter_is_empty=self.tasks_page.filter().is_empty,
             saved_views=len(self.settings.views),
+            statuses=self.commands.selected_statuses(),
             filter_is_mistaken=self.tasks_page.filter_bar.search.mistake is not None,
             operation_runs=self.commands.plan_dialog is not None or self.commands.care_dialog is not None,
             recent_files=len(self.settings.recent_files),
@@ -413,9 +412,6 @@ class MainWindow(QMainWindow):
             cast("FailuresPage", page).set_refusal(may_write(context))
         self.actions_["set_paused"].setChecked(self.session.paused)
         self.actions_["toggle_detail"].setChecked(not self.tasks_page.detail.isHidden())
-
-    def _on_tasks_page_menu_requested(self, position: object) -> None:
-        self.actions_.context_menu(Place.CONTEXT, self).popup(position)  # type: ignore[arg-type]
 
     def _on_commands_operation_ended(self, report: Report) -> None:
         self.status_line.show_message(report.sentence)

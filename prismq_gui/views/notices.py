@@ -6,6 +6,7 @@ be seen once stays behind the problems until it is dismissed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -26,6 +27,9 @@ class Source(IntEnum):
     LOGS = 4
 
 
+Act = tuple[str, Callable[[], object]]
+"""What can be done about something that is told, and how that is called on its button."""
+
 _RETRIED = {Source.LINK, Source.TASKS, Source.LOGS}
 _FILES = {Source.LINK}
 
@@ -35,6 +39,7 @@ class _Notice:
     severity: Severity
     title: str
     text: str
+    acts: tuple[Act, ...] = ()
 
 
 class Notices(QObject):
@@ -52,6 +57,7 @@ class Notices(QObject):
         self._kept_shown = ""
         banner.dismissed.connect(self._on_banner_dismissed)
         banner.retry_requested.connect(self._on_banner_retry_requested)
+        banner.action_requested.connect(self._on_banner_action_requested)
 
     def tell(self, source: Source, problem: Problem) -> None:
         """Tell a problem; one that was dismissed stays so until it changes."""
@@ -76,12 +82,15 @@ class Notices(QObject):
             self._kept_shown = ""
             self._banner.show_message(severity, title, text)
 
-    def keep(self, key: str, severity: Severity, title: str, text: str = "") -> None:
-        """Tell something that stays until it is dismissed or dropped, behind whatever problem there is."""
-        notice = _Notice(severity, title, text)
+    def keep(self, key: str, severity: Severity, title: str, text: str = "", acts: Sequence[Act] = ()) -> None:
+        """Tell something that stays until it is dismissed or dropped, behind whatever problem there is.
+
+        What something can be done about comes before what is only to be known.
+        """
+        notice = _Notice(severity, title, text, tuple(acts))
         if self._kept.get(key) != notice:
             self._kept[key] = notice
-            if self._banner.isHidden() or self._kept_shown == key:
+            if self._banner.isHidden() or self._kept_shown == key or (acts and self._kept_shown):
                 self._show()
 
     def drop(self, key: str) -> None:
@@ -105,13 +114,18 @@ class Notices(QObject):
         self._banner.show_problem(problem, can_retry=self._shown in _RETRIED, can_open=self._shown in _FILES)
 
     def _show_kept(self) -> None:
-        key = next(iter(self._kept), "")
+        key = next(iter(sorted(self._kept, key=lambda each: not self._kept[each].acts)), "")
         if not key:
             self._banner.dismiss()
             return
         self._kept_shown = key
         notice = self._kept[key]
-        self._banner.show_message(notice.severity, notice.title, notice.text)
+        self._banner.show_message(notice.severity, notice.title, notice.text, [words for words, _act in notice.acts])
+
+    def _on_banner_action_requested(self, at: int) -> None:
+        notice = self._kept.get(self._kept_shown)
+        if notice is not None and at < len(notice.acts):
+            notice.acts[at][1]()
 
     def _on_banner_dismissed(self) -> None:
         if self._shown is not None:

@@ -162,6 +162,7 @@ class PageBook(QObject):
         memory.restore_tasks(window.settings, page)
         self._file_columns = FileColumns(window, page)
         page.recovered.connect(lambda: window.session.tell_recovered(Table.TASKS))
+        window.commands.serve(page)
         page.column_refused.connect(window.status_line.show_message)
         page.task_missing.connect(lambda id: window.status_line.show_message(f"There is no task {id}"))
         return page

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QKeySequence
 
 from prismq_gui.actions.context import NO_FILE
-from prismq_gui.actions.registry import ACTIONS, MENUS, Action
+from prismq_gui.actions.registry import ACTIONS, MENUS, Action, Place
 from prismq_gui.models.fuzzy import fit
 from prismq_gui.models.text import one_line
 
@@ -81,6 +81,8 @@ def _title(record: Action) -> tuple[str, str]:
     if record.group == "page":
         return f"Go to {title}", path
     above, _, inner = path.rpartition("/")
+    if Place.MATCHING in record.places:
+        return title, path.replace("/", " › ")  # each says itself that it is about all that match
     return (f"{inner}: {title}", above) if above else (title, path)
 
 

@@ -5,6 +5,8 @@ Owns the steps and that an operation runs at most once. Must not plan nor apply:
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from enum import Enum
 
@@ -12,25 +14,22 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from prismq_gui.insight.problems import Problem
+from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.consent import TypedConsent
-from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Selected, Target
+from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Target, Wish
 from prismq_gui.polling.engine import Engine
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.fitting import resize_within_screen
-from prismq_gui.views.plain_text import label, visible
+from prismq_gui.views.plain_text import label, tooltip, visible
 from prismq_gui.views.plan_lines import PlanLines, report_text
+from prismq_gui.views.plan_words import confirm_words, words_of
 from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.typed_consent import TypedConsentBox
+from prismq_gui.views.wish_fields import WishFields
 
-_TITLES = {
-    OperationKind.RETRY: "Retry tasks",
-    OperationKind.CANCEL: "Cancel tasks",
-    OperationKind.VACUUM: "Vacuum the file",
-}
-_VERBS = {OperationKind.RETRY: "Retry", OperationKind.CANCEL: "Cancel"}
-_DANGEROUS = {OperationKind.CANCEL, OperationKind.VACUUM}
 _KEYS = {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space}
+TWICE_S = 0.4  # a second Enter so soon was pressed by mistake, before what came of the first was seen
+NO_JOURNAL = "This cannot be undone: there is no folder of your own data in which a journal could be kept."
 
 
 class Step(Enum):
@@ -43,28 +42,38 @@ class Step(Enum):
 
 
 class PlanDialog(QDialog):
-    """Window-modal. GUI thread. ``done_with`` carries the Report of an operation that ran."""
+    """Window-modal. GUI thread. ``done_with`` carries the Report of an operation that ran.
+
+    ``fields`` are what the person chooses within the preview; each change is planned anew. ``undo_requested`` carries
+    the id of the operation that was done here and is to be taken back, once the dialog is closed.
+    """
 
     done_with = Signal(object)
+    undo_requested = Signal(str)
 
     def __init__(
-        self, theme: Theme, engine: Engine, kind: OperationKind, target: Target | None, parent: QWidget | None = None
-    ) -> None:
+        self, theme: Theme, engine: Engine, kind: OperationKind | Wish, target: Target | None,
+        parent: QWidget | None = None, *, fields: WishFields | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._theme = theme
         self._engine = engine
-        self.kind = kind
+        self._wish = Wish.of(kind)
+        self.kind = self._wish.kind
         self._target = target
         self._plan: Plan | None = None
+        self._carry_out: Callable[[Plan], None] = engine.apply
         self.consent_for: Callable[[Plan, Target | None], TypedConsent | None] = lambda _plan, _target: None
         self.report: Report | None = None
+        self._began = -math.inf
         self.step = Step.PLANNING
-        self.setWindowTitle(_TITLES[kind])
+        self.setWindowTitle(words_of(self.kind).title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self._icon = QLabel(self)
         self.sentence = label("", "strong", self, wrap=True)
         self.notes = label("", "", self, wrap=True)
+        self.fields = fields
         self.lines = PlanLines(theme, self)
         self.consent = TypedConsentBox(theme, self)
         self.bar = QProgressBar(self)
@@ -73,6 +82,8 @@ class PlanDialog(QDialog):
         self.bar.setAccessibleName("Progress")
         self.progress_label = label("", "muted", self)
         self.copy_button = QPushButton("Co&py report", self)
+        self.undo_button = QPushButton("&Undo…", self)
+        self.again_button = QPushButton(self)
         self.stop_button = QPushButton("&Stop", self)
         self.back_button = QPushButton("Go &back", self)
         self.confirm_button = QPushButton(self)
@@ -93,31 +104,42 @@ class PlanDialog(QDialog):
         buttons.setSpacing(space(2))
         buttons.addWidget(self.copy_button)
         buttons.addWidget(self.progress_label, 1)
-        for button in (self.stop_button, self.back_button, self.confirm_button):
+        self.undo_button.setToolTip(tooltip("Take back what this changed, after a preview"))
+        for button in (self.undo_button, self.again_button, self.stop_button, self.back_button, self.confirm_button):
             buttons.addWidget(button)
             button.installEventFilter(self)
+        self.stop_button.setAutoDefault(False)
         layout = QVBoxLayout(self)
         margin = space(5)
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(space(3))
         layout.addLayout(head)
+        if self.fields is not None:
+            self.fields.setParent(self)
+            layout.addWidget(self.fields)
         layout.addWidget(self.bar)
         layout.addWidget(self.lines, 1)
         layout.addWidget(self.consent)
         layout.addStretch(0)  # takes the room while there are no lines: else the words would drift apart
         layout.addLayout(buttons)
+        chosen = self.fields.stops() if self.fields is not None else ()
         tab_in_order(
-            self.lines, self.consent.line, self.copy_button, self.stop_button, self.back_button, self.confirm_button
-        )
+            *chosen, self.lines, self.consent.line, self.copy_button, self.undo_button, self.again_button,
+            self.stop_button, self.back_button, self.confirm_button,
+        )  # fmt: skip
         resize_within_screen(self, space(155), space(120))
 
     def _connect(self) -> None:
         self.copy_button.clicked.connect(self.copy_report)
+        self.undo_button.clicked.connect(self._on_undo_button_clicked)
+        self.again_button.clicked.connect(self._on_again_button_clicked)
         self.stop_button.clicked.connect(self._on_stop_button_clicked)
         self.back_button.clicked.connect(self.reject)
         self.confirm_button.clicked.connect(self.confirm)
-        self.consent.changed.connect(lambda: self.confirm_button.setEnabled(self.consent.is_given))
+        self.consent.changed.connect(self._show_confirm)
         self.consent.entered.connect(self.confirm)
+        if self.fields is not None:
+            self.fields.changed.connect(self._on_fields_changed)
         self._engine.planned.connect(self._on_engine_planned)
         self._engine.progressed.connect(self._on_engine_progressed)
         self._engine.reported.connect(self._on_engine_reported)
@@ -128,25 +150,63 @@ class PlanDialog(QDialog):
         self._show_step(Step.PLANNING)
         self._show_words("search", "muted", "Finding out what would be changed…")
         self.open()
-        self._engine.plan(self.kind, self._target)
+        self._ask_plan()
+
+    def start_with(self, plan: Plan, carry_out: Callable[[Plan], None]) -> None:
+        """Show a plan that is known, and do it by this."""
+        self._carry_out = carry_out
+        self.open()
+        self._show_plan(plan)
 
     # -- steps
+
+    def _ask_plan(self) -> None:
+        """Have it planned as it is chosen now; nothing can be confirmed until that is told."""
+        wish = self._wish if self.fields is None else self.fields.take()
+        self._plan = None
+        if wish is None:
+            self._engine.stop_operation()
+            self.lines.clear()
+            self._show_words("circle-alert", "danger", self.fields.mistake() if self.fields else "")
+            self._show_step(Step.PREVIEW)
+            return
+        self._engine.plan(wish, self._target)
+
+    def _on_fields_changed(self) -> None:
+        if self.step in (Step.PLANNING, Step.PREVIEW):
+            self._show_step(Step.PLANNING)
+            self._ask_plan()
 
     def _show_step(self, step: Step) -> None:
         self.step = step
         if step is not Step.PREVIEW:
             self.consent.ask(None)
-        busy = step in (Step.PLANNING, Step.RUNNING)
-        self.bar.setVisible(busy)
+        has_fields = self.fields is not None and step in (Step.PLANNING, Step.PREVIEW)
+        if self.fields is not None:
+            self.fields.setVisible(has_fields)
+        self.bar.setVisible(step is Step.RUNNING or (step is Step.PLANNING and self.lines.is_empty))
         self.bar.setRange(0, 0)
         self.stop_button.setVisible(step is Step.RUNNING)
         self.stop_button.setEnabled(True)
         self.progress_label.setText("")
-        self.confirm_button.setVisible(step is Step.PREVIEW)
+        self.confirm_button.setVisible(step is Step.PREVIEW or has_fields)
         self.back_button.setVisible(step is not Step.RUNNING)
         self.back_button.setText("&Close" if step is Step.DONE else "Go &back")
-        self.copy_button.setVisible(self.report is not None)
-        self.lines.setVisible(step in (Step.PREVIEW, Step.DONE) and not self.lines.is_empty)
+        report = self.report if step is Step.DONE else None
+        self.copy_button.setVisible(report is not None)
+        self.undo_button.setVisible(report is not None and report.can_be_undone)
+        self.again_button.setText(self._again_words())
+        self.again_button.setVisible(step is Step.DONE and bool(self.again_button.text()))
+        self.lines.setVisible(step is not Step.RUNNING and not self.lines.is_empty)
+        self._show_confirm()
+
+    def _show_confirm(self) -> None:
+        self.confirm_button.setEnabled(self.step is Step.PREVIEW and self._is_possible and self.consent.is_given)
+
+    @property
+    def _is_possible(self) -> bool:
+        """Whether there is a plan that would change something."""
+        return self._plan is not None and (self._plan.eligible > 0 or self.kind is OperationKind.VACUUM)
 
     def _show_words(self, icon: str, role: str, sentence: str, notes: str = "") -> None:
         self._icon.setPixmap(self._theme.pixmap(icon, role, self._theme.space(5), self))
@@ -156,53 +216,60 @@ class PlanDialog(QDialog):
         self.setAccessibleDescription(f"{sentence} {notes}")
 
     def _on_engine_planned(self, plan: Plan) -> None:
-        if self.step is not Step.PLANNING or not self._is_mine(plan):
-            return
+        if self.step is Step.PLANNING and plan.kind is self.kind:
+            self._show_plan(plan)
+
+    def _show_plan(self, plan: Plan) -> None:
+        had_fields = self.confirm_button.text() != ""
         self._plan = plan
         if plan.refusal is not None:
             self._show_problem(plan.refusal)
             return
         self.lines.show_plan(plan)
-        possible = plan.eligible > 0 or self.kind is OperationKind.VACUUM
-        warnings = "\n".join(plan.warnings)
-        role = "warning" if warnings or self.kind in _DANGEROUS else "info"
-        self._show_words("triangle-alert" if warnings else "info", role, plan.sentence, warnings)
-        self._show_step(Step.PREVIEW if possible else Step.DONE)
-        if possible:
-            self._ask(plan)
+        possible = self._is_possible
+        is_kept = self._engine.acting.journal_folder is not None or self.kind is OperationKind.VACUUM
+        warnings = "\n".join((*plan.warnings, *(() if is_kept else (NO_JOURNAL,))))
+        role = "warning" if warnings or words_of(self.kind).is_dangerous else "info"
+        self._show_words("triangle-alert" if warnings else "info", role, plan.sentence, warnings if possible else "")
+        self._show_step(Step.PREVIEW if possible or self.fields is not None else Step.DONE)
+        if self.step is Step.PREVIEW:
+            self._ask(plan, is_first=not had_fields)
         else:
             self.back_button.setFocus()
 
-    def _is_mine(self, plan: Plan) -> bool:
-        """Whether a plan answers what was asked here: one of a dialog closed a moment ago may still come."""
-        if plan.kind is not self.kind:
-            return False
-        if not isinstance(self._target, Selected) or plan.refusal is not None:
-            return True
-        return plan.eligible + sum(skip.count for skip in plan.skips) == len(self._target.ids)
-
-    def _ask(self, plan: Plan) -> None:
-        self.consent.ask(self.consent_for(plan, self._target))
-        dangerous = self.kind in _DANGEROUS or self.consent.is_asked
+    def _ask(self, plan: Plan, *, is_first: bool) -> None:
+        self.consent.ask(self.consent_for(plan, self._target) if self._is_possible else None)
+        dangerous = words_of(self.kind).is_dangerous or self.consent.is_asked
         self.confirm_button.setText(confirm_words(plan))
         set_role(self.confirm_button, "danger" if dangerous else "primary")
         first = self.back_button if dangerous else self.confirm_button
         first.setDefault(True)
-        if self.consent.is_asked:
+        self._show_confirm()
+        if self.fields is not None:
+            if is_first:  # later on the person is at work in them
+                self.fields.first().setFocus()
+        elif self.consent.is_asked:
             self.consent.focus_line()
         else:
             first.setFocus()
 
     def confirm(self) -> None:
-        """Do it; a second call does nothing, nor one before what must be typed is."""
-        if self.step is not Step.PREVIEW or self._plan is None or not self.consent.is_given:
-            return
+        """Do it; a second call does nothing, nor one before what must be typed is, or what was chosen is planned."""
+        if self.fields is not None:
+            self.fields.settle()
+        if self.step is Step.PREVIEW and self._plan is not None and self._is_possible and self.consent.is_given:
+            self._run(self._plan)
+
+    def _run(self, plan: Plan, carry_out: Callable[[Plan], None] | None = None) -> None:
+        self.report = None
+        self.lines.clear()
         self._show_step(Step.RUNNING)
-        self.stop_button.setFocus()
-        self._engine.apply(self._plan)
+        self._began = time.monotonic()
+        self.setFocus()  # not on a button: a second Enter would press it
+        (carry_out or self._carry_out)(plan)
 
     def _on_engine_progressed(self, progress: Progress) -> None:
-        if self.step is not Step.RUNNING or progress.kind is not self.kind:
+        if self.step is not Step.RUNNING:
             return
         words = visible(progress.text)
         if progress.total > 0:
@@ -213,7 +280,7 @@ class PlanDialog(QDialog):
             self.progress_label.setText(words)
 
     def _on_engine_reported(self, report: Report) -> None:
-        if self.step is not Step.RUNNING or report.kind is not self.kind:
+        if self.step is not Step.RUNNING:
             return
         self.report = report
         self.lines.show_report(report)
@@ -225,6 +292,35 @@ class PlanDialog(QDialog):
             self._show_words("circle-check", "success", report.sentence)
         self._end()
         self.done_with.emit(report)
+
+    def _again_words(self) -> str:
+        """Return what the button to do it again says, '' where that would not help."""
+        problem = self.report.problem if self.report is not None and self._plan is not None else None
+        if problem is None:
+            return ""
+        if self._is_of_journal(problem):
+            return "Do it without u&ndo"
+        return "&Try again" if problem.kind in (ProblemKind.BUSY, ProblemKind.LOCKED, ProblemKind.DISK_FULL) else ""
+
+    def _is_of_journal(self, problem: Problem) -> bool:
+        """Whether nothing was done since what undoing needs could not be kept."""
+        folder = self._engine.acting.journal_folder
+        is_first = self._carry_out == self._engine.apply and self.kind is not OperationKind.UNDO
+        return folder is not None and is_first and problem.subject.startswith(str(folder))
+
+    def _on_again_button_clicked(self) -> None:
+        if self._plan is None or self.report is None or self.report.problem is None:
+            return
+        if self._is_of_journal(self.report.problem):
+            self._run(self._plan, lambda plan: self._engine.acting.apply(plan, undoable=False))
+        else:
+            self._run(self._plan)
+
+    def _on_undo_button_clicked(self) -> None:
+        if self.report is not None:
+            operation_id = self.report.operation_id
+            self.reject()
+            self.undo_requested.emit(operation_id)
 
     def _on_engine_operation_failed(self, problem: Problem) -> None:
         if self.step in (Step.PLANNING, Step.RUNNING):
@@ -238,6 +334,7 @@ class PlanDialog(QDialog):
         self._end()
 
     def _end(self) -> None:
+        self._began = time.monotonic() if self.step is Step.RUNNING else self._began
         self._show_step(Step.DONE)
         self.back_button.setDefault(True)
         self.back_button.setFocus()
@@ -273,21 +370,18 @@ class PlanDialog(QDialog):
             QGuiApplication.clipboard().setText(report_text(self.report))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Swallow a held Enter: the one that opened this dialog must not answer it."""
+        """Swallow a held Enter and a second one: what opened this dialog must not answer it, nor close its report."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            return event.isAutoRepeat() and event.key() in _KEYS
+            return self._is_mistaken(event)
         return super().eventFilter(watched, event)
 
+    def _is_mistaken(self, event: QKeyEvent) -> bool:
+        """Whether a key was meant for what was asked before: held, or pressed twice in a row."""
+        return event.key() in _KEYS and (event.isAutoRepeat() or time.monotonic() - self._began < TWICE_S)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave a held Enter alone; the rest as usual."""
-        if event.isAutoRepeat() and event.key() in _KEYS:
+        """Leave a mistaken Enter alone; the rest as usual."""
+        if self._is_mistaken(event):
             event.accept()
         else:
             super().keyPressEvent(event)
-
-
-def confirm_words(plan: Plan) -> str:
-    """Return what the button says: the verb and how many."""
-    if plan.kind is OperationKind.VACUUM:
-        return "&Vacuum the file"
-    return f"&{_VERBS[plan.kind]} {plan.eligible:,} task{'s' if plan.eligible != 1 else ''}"

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 from prismq_gui.insight.messages import TaskRow
 from prismq_gui.models.status_words import full_status_words, status_words
 from prismq_gui.models.text import cell_text
-from prismq_gui.operations.messages import Group, Plan, Report, Skip
+from prismq_gui.operations.messages import Group, OperationKind, Plan, Report, Skip
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.plain_text import one_line, tooltip
 
@@ -48,7 +48,9 @@ class PlanLines(QTreeWidget):
         self.clear()
         for status, groups in by_status(plan.groups):
             count = f"{sum(group.count for group in groups):,}"
-            section = self._section(f"Will be changed: {full_status_words(status)}", type_lines(groups), count)
+            title = "Will be as before" if plan.kind is OperationKind.UNDO else "Will be changed"
+            lines = type_lines(groups) if any(group.type for group in groups) else ()
+            section = self._section(f"{title}: {full_status_words(status)}", lines, count)
             if section is not None:
                 section.setIcon(0, self._theme.status_icon(status_of(status)))
         self._section("Will be left as they are", skip_lines(plan.skips))
@@ -80,7 +82,7 @@ class PlanLines(QTreeWidget):
         return self.topLevelItemCount() == 0
 
     def _section(self, title: str, lines: Sequence[Line], figure: str = "") -> QTreeWidgetItem | None:
-        if not lines:
+        if not lines and not figure:
             return None
         section = QTreeWidgetItem([title, figure])
         font = section.font(0)

@@ -20,7 +20,9 @@ READY = ActionContext(
     file_open=True, file_chosen=True, link=LinkState.LIVE, page="tasks", selected=1, rows=5, filter_is_empty=False,
     recent_files=1,
 )  # fmt: skip
-WRITING = ("retry", "cancel", "retry_matching", "cancel_matching", "vacuum")
+WRITING = (
+    "retry", "cancel", "release", "delete", "set_priority", "undo_last", "retry_matching", "delete_matching", "vacuum",
+)  # fmt: skip
 
 
 class Handlers:
@@ -127,8 +129,21 @@ def test_C14_writing_is_off_with_the_reason(
 def test_an_empty_filter_never_means_all() -> None:
     from dataclasses import replace
 
-    for id in ("retry_matching", "cancel_matching"):
+    for id in (each.id for each in ACTIONS if each.id.endswith("_matching")):
         assert "every task" in action(id).enabled(replace(READY, filter_is_empty=True))
+
+
+def test_C16_what_no_selected_task_allows_is_off_and_says_why() -> None:
+    from dataclasses import replace
+
+    running = replace(READY, statuses=frozenset({"leased"}))
+    assert action("retry").enabled(running) == "The selected task is running."
+    assert action("release").enabled(running) == ""
+    mixed = replace(READY, selected=2, statuses=frozenset({"leased", "failed"}))
+    assert action("retry").enabled(mixed) == ""
+    unknown = replace(READY, statuses=frozenset({"sleeping"}))
+    assert "unknown status" in action("set_priority").enabled(unknown)
+    assert action("delete").enabled(unknown) == ""
 
 
 def test_J1_a_reason_is_shown_literally(actions: ActionSet) -> None:
@@ -141,7 +156,10 @@ def test_J1_a_reason_is_shown_literally(actions: ActionSet) -> None:
 def test_the_context_menu_holds_what_is_nearest(actions: ActionSet, window: QMainWindow) -> None:
     menu = actions.context_menu(Place.CONTEXT, window)
     ids = [entry.objectName() for entry in menu.actions() if not entry.isSeparator()]
-    assert ids[-4:] == ["retry", "cancel", "retry_matching", "cancel_matching"]
+    assert ids.index("retry") < ids.index("run_now") < ids.index("delete")
+    inner = menu.actions()[-1].menu()
+    assert isinstance(inner, QMenu)
+    assert {"retry_matching", "delete_matching"} <= {entry.objectName() for entry in inner.actions()}
     menu.close()
 
 

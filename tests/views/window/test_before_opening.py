@@ -205,12 +205,12 @@ def test_B5_a_replaced_file_drops_what_was_selected(driver: Driver, tmp_path: Pa
     path = make_foreign_queue(tmp_path / "q.db", 5, wal=False)
     driver.open(path)
     driver.window.tasks_page.table.selectAll()
-    driver.until(driver.window.actions_["retry"].isEnabled)
+    driver.until(driver.window.actions_["cancel"].isEnabled)
     make_foreign_queue(tmp_path / "other.db", 7, wal=False).replace(path)
     assert "replaced" in driver.banner()
     driver.until(lambda: driver.window.tasks_page.model.count == 7)
     assert driver.window.tasks_page.table.selected_count() == 0
-    assert "Select" in driver.window.actions_.reason("retry")
+    assert "Select" in driver.window.actions_.reason("cancel")
 
 
 def test_B7_nothing_can_be_changed_while_the_file_is_moved_away(driver: Driver, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_B7_nothing_can_be_changed_while_the_file_is_moved_away(driver: Driver, 
     driver.open(path)
     driver.filter(text="job")
     driver.select_first()
-    ids = ("retry", "cancel", "retry_matching", "cancel_matching", "vacuum")
+    ids = ("run_at", "cancel", "retry_matching", "cancel_matching", "vacuum")
     driver.until(lambda: all(driver.window.actions_[id].isEnabled() for id in ids))
     path.rename(tmp_path / "moved.db")
     driver.until(lambda: driver.window.session.link.state is LinkState.MISSING)

@@ -1,0 +1,267 @@
+"""What the actions on tasks do: each asks by a preview; and what was done before is shown, taken back or finished.
+
+Owns which of these dialogs is open. Must not decide when an action may be used, nor plan or do anything itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QWidget
+
+from prismq_gui.actions.registry import Place
+from prismq_gui.insight.problems import Problem
+from prismq_gui.operations.messages import OperationKind, Recorded, Report, Target
+from prismq_gui.polling.runner import HistoryTold
+from prismq_gui.theme import Severity, Theme
+from prismq_gui.views.database_commands import DatabaseCommands
+from prismq_gui.views.plan_dialog import PlanDialog
+from prismq_gui.views.recovery_notice import RecoveryNotice
+
+if TYPE_CHECKING:
+    from prismq_gui.operations.journal_records import Operation
+    from prismq_gui.views.history_dialog import HistoryDialog
+    from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.tasks_page import TasksPage
+
+MOST_STATUSES = 50  # of so many selected tasks it is looked at what may be done with them
+
+
+class TaskCommands(DatabaseCommands):
+    """One for a window. GUI thread. ``operation_ended`` carries a Report."""
+
+    operation_ended = Signal(object)
+
+    def __init__(self, window: MainWindow, theme: Theme) -> None:
+        super().__init__(window, theme)
+        self.plan_dialog: PlanDialog | None = None
+        self.history_dialog: HistoryDialog | None = None
+        self._undoes_last = False
+        self.recovery = RecoveryNotice(window, self)
+        window.engine.acting.history.connect(self._on_acting_history)
+
+    # -- the selected tasks
+
+    def retry(self) -> None:
+        """Preview a retry of the selected tasks."""
+        self._operate_selected(OperationKind.RETRY)
+
+    def cancel(self) -> None:
+        """Preview a cancel of the selected tasks."""
+        self._operate_selected(OperationKind.CANCEL)
+
+    def ask_to_cancel(self) -> None:
+        """Preview that the workers of the selected tasks are asked to end them."""
+        self._operate_selected(OperationKind.ASK_TO_CANCEL)
+
+    def force_cancel(self) -> None:
+        """Preview a cancel of running tasks."""
+        self._operate_selected(OperationKind.FORCE_CANCEL)
+
+    def release(self) -> None:
+        """Preview that the selected tasks are taken from their workers."""
+        self._operate_selected(OperationKind.RELEASE)
+
+    def delete(self) -> None:
+        """Preview a deletion of the selected tasks."""
+        self._operate_selected(OperationKind.DELETE)
+
+    def set_priority(self) -> None:
+        """Preview another priority of the selected tasks."""
+        self._operate_selected(OperationKind.PRIORITY)
+
+    def run_now(self) -> None:
+        """Preview that the selected tasks are due at once."""
+        self._operate_selected(OperationKind.RUN_NOW)
+
+    def run_at(self) -> None:
+        """Preview that the selected tasks are put off."""
+        self._operate_selected(OperationKind.RUN_AT)
+
+    def _operate_selected(self, kind: OperationKind) -> None:
+        self._operate(kind, self._window.tasks_page.selected())
+
+    # -- all that match
+
+    def retry_matching(self) -> None:
+        """Preview a retry of all that match."""
+        self._operate_matching(OperationKind.RETRY)
+
+    def cancel_matching(self) -> None:
+        """Preview a cancel of all that match."""
+        self._operate_matching(OperationKind.CANCEL)
+
+    def ask_to_cancel_matching(self) -> None:
+        """Preview that the workers of all that match are asked to end them."""
+        self._operate_matching(OperationKind.ASK_TO_CANCEL)
+
+    def force_cancel_matching(self) -> None:
+        """Preview a cancel of all running ones that match."""
+        self._operate_matching(OperationKind.FORCE_CANCEL)
+
+    def release_matching(self) -> None:
+        """Preview that all that match are taken from their workers."""
+        self._operate_matching(OperationKind.RELEASE)
+
+    def delete_matching(self) -> None:
+        """Preview a deletion of all that match."""
+        self._operate_matching(OperationKind.DELETE)
+
+    def set_priority_matching(self) -> None:
+        """Preview another priority of all that match."""
+        self._operate_matching(OperationKind.PRIORITY)
+
+    def run_now_matching(self) -> None:
+        """Preview that all that match are due at once."""
+        self._operate_matching(OperationKind.RUN_NOW)
+
+    def run_at_matching(self) -> None:
+        """Preview that all that match are put off."""
+        self._operate_matching(OperationKind.RUN_AT)
+
+    def _operate_matching(self, kind: OperationKind) -> None:
+        """Preview for what the filter says now, not for what it said before the last key."""
+        search = self._window.tasks_page.filter_bar.search
+        search.settle()
+        if search.mistake is None and not self._window.tasks_page.filter().is_empty:
+            self._operate(kind, self._window.tasks_page.matching())
+
+    def vacuum(self) -> None:
+        """Preview a vacuum of the file."""
+        self._operate(OperationKind.VACUUM, None)
+
+    def retry_tasks(self, target: Target) -> PlanDialog | None:
+        """Preview a retry of these tasks; return the dialog, None where another one is open."""
+        return self._operate(OperationKind.RETRY, target)
+
+    # -- the dialog
+
+    def _operate(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
+        dialog = self._plan_dialog(kind, target)
+        if dialog is not None:
+            dialog.start()
+        return dialog
+
+    def _plan_dialog(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
+        """Return a dialog that is not open yet, None where another one is."""
+        if self.plan_dialog is not None or self.care_dialog is not None:
+            return None
+        from prismq_gui.views.wish_fields import fields_for  # noqa: PLC0415 - not of use at each start
+
+        fields = fields_for(self._theme, kind, priority=self._selected_priority())
+        dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window, fields=fields)
+        dialog.consent_for = self._window.desk.consent_for_plan
+        self.plan_dialog = dialog
+        dialog.done_with.connect(self._on_dialog_done_with)
+        dialog.undo_requested.connect(self.undo)
+        dialog.finished.connect(self._on_dialog_finished)
+        self._window.update_actions()
+        return dialog
+
+    def _selected_priority(self) -> int | None:
+        page = self._window.tasks_page
+        ranges = page.table.selected_ranges()
+        task = page.model.task(ranges[0][0]) if page.table.selected_count() == 1 and ranges else None
+        return task.priority if task is not None and isinstance(task.priority, int) else None
+
+    def _on_dialog_done_with(self, report: Report) -> None:
+        self.recovery.note_done(report)
+        self.operation_ended.emit(report)
+
+    def _on_dialog_finished(self, _result: int) -> None:
+        self.plan_dialog = None
+        self._window.update_actions()
+
+    # -- what was done before
+
+    def history(self) -> None:
+        """Show what was done before; the dialog that is open already where there is one."""
+        if self.history_dialog is not None:
+            self.history_dialog.raise_()
+            self.history_dialog.activateWindow()
+            return
+        from prismq_gui.views.history_dialog import HistoryDialog  # noqa: PLC0415 - not of use at each start
+
+        dialog = HistoryDialog(self._theme, self._window.engine.acting, self._window.actions_, self._window)
+        dialog.undo_requested.connect(self.undo)
+        dialog.finish_requested.connect(self.finish)
+        dialog.finished.connect(self._on_history_dialog_finished)
+        self._window.session.changed.connect(dialog.look_for_news)
+        self.history_dialog = dialog
+        dialog.start()
+
+    def _on_history_dialog_finished(self, _result: int) -> None:
+        self.history_dialog = None
+
+    def undo(self, operation_id: str) -> None:
+        """Preview that an operation is taken back."""
+        self._operate(OperationKind.UNDO, Recorded(operation_id))
+
+    def finish(self, operation: Operation) -> None:
+        """Ask whether the rest of an operation is to be done."""
+        from prismq_gui.views.history_words import rest_of  # noqa: PLC0415 - as above
+
+        acting = self._window.engine.acting
+        plan = rest_of(operation)
+        dialog = self._plan_dialog(plan.kind, Recorded(operation.id))
+        if dialog is not None:
+            dialog.start_with(plan, lambda _plan: acting.finish(operation.id))
+
+    def undo_last(self) -> None:
+        """Preview that the last operation is taken back which is not an undo itself, once it is known which that is."""
+        self._undoes_last = True
+        self._window.engine.acting.look_back()
+
+    def _on_acting_history(self, told: HistoryTold) -> None:
+        if not self._undoes_last:
+            return
+        self._undoes_last = False
+        wanted = (each for each in told.operations if each.can_be_undone and each.kind is not OperationKind.UNDO)
+        found = next(wanted, None)
+        if told.problem is not None:
+            self._tell_problem(told.problem)
+        elif found is None:
+            self._window.status_line.show_message("There is nothing to undo: no operation on this file is kept")
+        else:
+            self.undo(found.id)
+
+    def _tell_problem(self, problem: Problem) -> None:
+        text = f"{problem.subject}. {problem.unchanged} {problem.advice}"
+        self._window.notices.message(Severity.WARNING, problem.what, text)
+
+    # -- the panel of a task
+
+    def serve(self, page: TasksPage) -> None:
+        """Show the menu of the selected tasks where one is wanted, in the table and in the panel of a task."""
+        page.menu_requested.connect(self._show_menu)
+        page.model.dataChanged.connect(self._window.update_actions)  # another status allows something else
+        detail = page.detail
+        detail.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        detail.customContextMenuRequested.connect(lambda at: self._show_panel_menu(page, detail.mapToGlobal(at)))
+        detail.menu_button.clicked.connect(lambda: self._show_panel_menu(page, _below(detail.menu_button)))
+
+    def _show_menu(self, place: QPoint) -> None:
+        self._window.actions_.context_menu(Place.CONTEXT, self._window).popup(place)
+
+    def _show_panel_menu(self, page: TasksPage, place: QPoint) -> None:
+        """Show what can be done with the task in the panel, which is the selected one then."""
+        if page.detail.is_showing_task:
+            if page.table.selected_count() != 1 or page.table.current_id != page.detail.task_id:
+                page.table.select_id(page.detail.task_id)
+            self._show_menu(place)
+
+    def selected_statuses(self) -> frozenset[object] | None:
+        """Return the statuses of the selected tasks, None where these are many or not in hand."""
+        page = self._window.tasks_page
+        if not 0 < page.table.selected_count() <= MOST_STATUSES:
+            return None
+        rows = [row for first, last in page.table.selected_ranges() for row in range(first, last + 1)]
+        tasks = [page.model.task(row) for row in rows]
+        if any(task is None for task in tasks):
+            return None
+        return frozenset(task.status for task in tasks if task is not None)
+
+
+def _below(button: QWidget) -> QPoint:
+    return button.mapToGlobal(QPoint(0, button.height()))
