@@ -140,10 +140,10 @@ def _print_one(found: Finding) -> None:
     if found.sample_ids and not found.details:
         more = ", …" if found.count > len(found.sample_ids) or found.at_least else ""
         say(f"    {', '.join(f'#{each}' for each in found.sample_ids)}{more}")
-    text = " ".join(part for part in (found.meaning, found.cost) if part)
-    for line in (text, found.advice, f"All of them: prismq-gui list '{found.filter}'" if found.filter else ""):
-        if line:
-            say(f"    {visible_line(line)}")
+    shown = f"prismq-gui list '{found.filter}'" if found.filter else ""
+    for label, text in (("means", found.meaning), ("costs", found.cost), ("mends", found.advice), ("shows", shown)):
+        if text:
+            say(f"    {label}  {visible_line(text)}")
 
 
 COMMANDS: Final = {
