@@ -17,7 +17,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.operations.cells import Cells, exact_text
 from prismq_gui.operations.changing import ID_TAKEN, KEY_TAKEN, Read, absent_columns_refusal, is_key_taken, rows_by_key
-from prismq_gui.operations.images import LOGS, TASKS, Batch, Columns, LogLine, RowChange, Unit, turned_round
+from prismq_gui.operations.images import LOGS, TASKS, WORKERS, Batch, Columns, LogLine, RowChange, Unit, turned_round
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
 from prismq_gui.operations.messages import OperationKind, Plan, Recorded
@@ -81,7 +81,8 @@ def _why_not(read: Read, columns: Columns, change: RowChange, row: Cells | None)
         return AS_BEFORE if change.before is not None else THERE_AGAIN
     if row is None:
         return GONE
-    return ID_TAKEN if change.before is None else _moved(columns, change.before, row)
+    taken = THERE_AGAIN if change.table == WORKERS else ID_TAKEN
+    return taken if change.before is None else _moved(columns, change.before, row)
 
 
 def _cell(columns: Columns, cells: Cells | None, name: str) -> Cell:

@@ -309,6 +309,18 @@ def test_a_worker_that_beats_again_is_not_taken_off_the_list(tmp_path: Path) -> 
     assert run_sql(desk.path, "SELECT worker_id FROM workers") == [("a",)]
 
 
+def test_a_worker_that_registered_itself_again_keeps_its_row_when_it_is_brought_back(tmp_path: Path) -> None:
+    desk = sick(tmp_path, "worker-gone")
+    report = desk.do("worker-gone")
+    run_sql(desk.path, "INSERT INTO workers VALUES ('a', '{}', '2030-01-01 00:00:00')")
+    plan = desk.operator.plan(OperationKind.UNDO, Recorded(report.operation_id))
+    assert plan.sentence.startswith("1 silent worker will be as before")
+    undone = desk.operator.apply(plan)
+    assert (undone.changed, [skip.reason for skip in undone.skips]) == (1, ["is there again already"])
+    beats = "SELECT worker_id, heartbeat_utc FROM workers ORDER BY worker_id"
+    assert run_sql(desk.path, beats) == [("a", "2030-01-01 00:00:00"), ("ü", "never")]
+
+
 def test_an_undo_leaves_alone_what_went_on(sample: Desk) -> None:
     report = sample.do("lease-expired")
     run_sql(
