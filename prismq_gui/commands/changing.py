@@ -42,6 +42,8 @@ from prismq_gui.operations.messages import (
     set_priority,
 )
 from prismq_gui.operations.operator import Operator
+from prismq_gui.operations.snapshots import Snapshot
+from prismq_gui.operations.wording import verb_of
 from prismq_gui.queue.timestamps import now_utc
 from prismq_gui.settings import default_folder
 
@@ -56,7 +58,8 @@ SHORT_ID = 8
 _SAMPLE_IDS = 10
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses tasks, and what every verb that changes them takes."""
     parser.add_argument(
         "words", nargs="*", metavar="ID|FILTER",
         help="ids of tasks, or a filter such as 'status:failed age>2h' (docs/filter-language.md)",
@@ -71,6 +74,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep nothing to undo it with; needed where the journal cannot be written",
     )
+
+    add_snapshot(parser)
+
+
+def add_snapshot(parser: argparse.ArgumentParser) -> None:
+    """Add --snapshot and its folder."""
+    parser.add_argument(
+        "--snapshot", action="store_true",
+        help="first copy the whole file, whole and verified, into the folder backups beside it, or change nothing",
+    )  # fmt: skip
+    parser.add_argument("--snapshot-folder", type=file_argument, metavar="DIR", help="the same, into this folder")
 
 
 def add_journal(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +121,7 @@ def add_consent(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
 
 
-def _target(options: argparse.Namespace) -> Target:
+def chosen_tasks(options: argparse.Namespace) -> Selected | Matching:
     """Return the tasks that the arguments name: by ids alone, by a filter alone, or all of them.
 
     Raises:
@@ -147,8 +161,9 @@ def _has_no_field(query: Query) -> bool:
     return words(query)
 
 
-def _change(wish: Wish | OperationKind, options: argparse.Namespace) -> int:
-    target = _target(options)
+def change(wish: Wish | OperationKind, options: argparse.Namespace, target: Target | None = None) -> int:
+    """Plan a wish for the tasks that the arguments name (or another target), ask, and do it; return the exit code."""
+    target = chosen_tasks(options) if target is None else target
     operator = Operator(database_path(options), journal=None if options.no_undo else journal_of(options))
     require_consent_can_be_had(options)
     with stoppable() as should_stop:
@@ -189,15 +204,23 @@ def carry_out(operator: Operator, plan: Plan, options: argparse.Namespace, act: 
     undoable = not getattr(options, "no_undo", False)
 
     def applying(on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Report:
-        return operator.apply(plan, on_progress=on_progress, should_stop=should_stop, undoable=undoable)
+        return operator.apply(
+            plan, on_progress=on_progress, should_stop=should_stop, undoable=undoable, snapshot=_snapshot(options)
+        )
 
     with bar(plan.kind.value) as show, stoppable() as should_stop:
         report = (act or applying)(lambda p: show(p.done, p.total, p.text), should_stop)
     return _told(plan, report, options)
 
 
+def _snapshot(options: argparse.Namespace) -> Snapshot | None:
+    folder = getattr(options, "snapshot_folder", None)
+    return Snapshot(folder) if folder is not None or getattr(options, "snapshot", False) else None
+
+
 def _is_confirmed(plan: Plan) -> bool:
-    what = plan.kind.value if plan.eligible == 0 else f"{plan.kind.value} {plan.eligible:,} tasks"
+    noun = "tasks" if plan.kind is OperationKind.VACUUM else verb_of(plan.wish).noun[plan.eligible != 1]
+    what = plan.kind.value if plan.eligible == 0 else f"{plan.kind.value} {plan.eligible:,} {noun}"
     print(f"{what.capitalize()} now? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -213,6 +236,10 @@ def _print_plan(plan: Plan) -> None:
         say(f"  not changed, since each {cell(skip.reason)}: {ids}{more}")
     for title, text in plan.facts:
         say(f"  {visible_line(title)}: {visible_line(text)}")
+    for each in plan.diffs:
+        for place in each.changes:
+            where = visible_line(f"{each.column}{place.path.removeprefix('$')}")
+            say(f"  #{each.task_id} {where}: {visible_line(place.before) or '–'} → {visible_line(place.after) or '–'}")
     sys.stdout.flush()
     for warning in plan.warnings:
         note(f"warning: {warning}")
@@ -239,6 +266,10 @@ def _plan_object(plan: Plan) -> dict[str, Any]:
         "operation": plan.kind, "path": plan.path, "eligible": plan.eligible,
         "groups": [fields_of(group) for group in plan.groups], "skips": [fields_of(skip) for skip in plan.skips],
         "sentence": plan.sentence, "warnings": plan.warnings, "facts": dict(plan.facts),
+        "diffs": [
+            {"task_id": each.task_id, "column": each.column, "changes": [fields_of(place) for place in each.changes]}
+            for each in plan.diffs
+        ],
     }  # fmt: skip
 
 
@@ -253,12 +284,8 @@ def _report_object(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _retry(options: argparse.Namespace) -> int:
-    return _change(OperationKind.RETRY, options)
-
-
 def _cancel_arguments(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser)
+    task_arguments(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--ask", action="store_true", help="running tasks instead: ask their workers to end them")
     how.add_argument(
@@ -269,72 +296,69 @@ def _cancel_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _cancel(options: argparse.Namespace) -> int:
     if options.ask:
-        return _change(OperationKind.ASK_TO_CANCEL, options)
-    return _change(OperationKind.FORCE_CANCEL if options.force else OperationKind.CANCEL, options)
+        return change(OperationKind.ASK_TO_CANCEL, options)
+    return change(OperationKind.FORCE_CANCEL if options.force else OperationKind.CANCEL, options)
 
 
 def _release(options: argparse.Namespace) -> int:
-    return _change(OperationKind.RELEASE, options)
+    return change(OperationKind.RELEASE, options)
 
 
 def _delete_arguments(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser)
+    task_arguments(parser)
     parser.add_argument(
         "--even-if-running", action="store_true", help="those too that a worker holds with a lease that has not run out"
     )
 
 
 def _delete(options: argparse.Namespace) -> int:
-    return _change(delete(even_if_running=options.even_if_running), options)
+    return change(delete(even_if_running=options.even_if_running), options)
 
 
 def _priority_arguments(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser)
+    task_arguments(parser)
     parser.add_argument(
         "--to", type=whole_number, metavar="N", required=True, help="the priority; lower runs first, 100 is usual"
     )
 
 
 def _priority(options: argparse.Namespace) -> int:
-    return _change(set_priority(options.to), options)
+    return change(set_priority(options.to), options)
 
 
 def _run_now(options: argparse.Namespace) -> int:
-    return _change(OperationKind.RUN_NOW, options)
+    return change(OperationKind.RUN_NOW, options)
 
 
 def _run_at_arguments(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser)
+    task_arguments(parser)
     when = parser.add_mutually_exclusive_group(required=True)
     when.add_argument("--at", type=moment, metavar="TIME", help="not before this moment, UTC unless it has an offset")
     when.add_argument("--delay", type=span, metavar="SPAN", help="not before this time has passed: 90s, 15m, 2h, 7d")
 
 
 def _run_at(options: argparse.Namespace) -> int:
-    return _change(run_at(options.at or now_utc() + options.delay), options)
+    return change(run_at(options.at or now_utc() + options.delay), options)
 
 
-_JSON = (
+PLAN_JSON = (
     "First the plan is told, then it asks. Ctrl-C stops between two portions; what is done stays done and is told.\n"
     "--json needs --yes or --dry-run and prints one object {plan, report}."
 )
 COMMANDS: Final = {
-    "retry": Command(
-        f"Queue failed, dead or cancelled tasks again, to be claimed at once.\n{_JSON}", _arguments, _retry
-    ),
     "cancel": Command(
-        f"Cancel waiting tasks; running ones are left alone and told, unless they are meant.\n{_JSON}",
+        f"Cancel waiting tasks; running ones are left alone and told, unless they are meant.\n{PLAN_JSON}",
         _cancel_arguments, _cancel,
     ),
     "release": Command(
-        f"Take running tasks from their workers and queue them again, as if this attempt had not been.\n{_JSON}",
-        _arguments, _release,
+        f"Take running tasks from their workers and queue them again, as if this attempt had not been.\n{PLAN_JSON}",
+        task_arguments, _release,
     ),
-    "delete": Command(f"Delete tasks of any status, with their log lines.\n{_JSON}", _delete_arguments, _delete),
+    "delete": Command(f"Delete tasks of any status, with their log lines.\n{PLAN_JSON}", _delete_arguments, _delete),
     "priority": Command(
-        f"Give tasks that wait, or that ended without success, another priority.\n{_JSON}",
+        f"Give tasks that wait, or that ended without success, another priority.\n{PLAN_JSON}",
         _priority_arguments, _priority,
     ),
-    "run-now": Command(f"Make waiting tasks due at once.\n{_JSON}", _arguments, _run_now),
-    "run-at": Command(f"Put waiting tasks off until a moment.\n{_JSON}", _run_at_arguments, _run_at),
+    "run-now": Command(f"Make waiting tasks due at once.\n{PLAN_JSON}", task_arguments, _run_now),
+    "run-at": Command(f"Put waiting tasks off until a moment.\n{PLAN_JSON}", _run_at_arguments, _run_at),
 }  # fmt: skip

@@ -59,13 +59,17 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "failures": ("failures", "failed and dead tasks by cause, and what those of one cause share"),
     "compare": ("comparing", "what differs between two queue files, such as a queue and its backup"),
     "enqueue": ("enqueueing", "put a task into the queue"),
-    "retry": ("changing", "queue failed, dead or cancelled tasks again"),
+    "retry": ("retrying", "queue failed, dead or cancelled tasks again, spread or a few first"),
     "cancel": ("changing", "cancel waiting tasks"),
     "release": ("changing", "take running tasks from their workers and queue them again"),
     "delete": ("changing", "delete tasks with their log lines"),
     "priority": ("changing", "give tasks another priority"),
     "run-now": ("changing", "make waiting tasks due at once"),
     "run-at": ("changing", "put waiting tasks off until a moment"),
+    "edit": ("editing", "change what tasks ask for: payload, compatibility, limit of attempts"),
+    "duplicate": ("editing", "put tasks into the queue that are like those that are there"),
+    "bring-back": ("bringing", "bring chosen tasks back from a backup"),
+    "remove-worker": ("bringing", "take silent workers off the list"),
     "history": ("history", "list what was done to tasks, and what became of it"),
     "undo": ("history", "take an operation back"),
     "finish": ("history", "do the rest of an operation that was stopped or interrupted"),
@@ -81,8 +85,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 
 CHANGING: Final = frozenset(
     {
-        "enqueue", "retry", "cancel", "release", "delete", "priority", "run-now", "run-at", "undo", "finish", "vacuum",
-        "backup",
+        "enqueue", "retry", "cancel", "release", "delete", "priority", "run-now", "run-at", "edit",
+        "duplicate", "bring-back", "remove-worker", "undo", "finish", "vacuum", "backup",
     }
 )  # fmt: skip
 """The verbs whose result must not be taken for done where nobody could read it."""

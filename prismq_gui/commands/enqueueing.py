@@ -118,7 +118,7 @@ def _payload(options: argparse.Namespace) -> str:
     if options.payload_file is not None:
         if options.payload is not None:
             raise UsageError("give the payload once: as an argument or in a file")
-        return _read_file(options.payload_file)
+        return read_file(options.payload_file)
     if options.payload != "-":
         return options.payload if options.payload is not None else "{}"
     if sys.stdin is None:
@@ -126,7 +126,12 @@ def _payload(options: argparse.Namespace) -> str:
     return _decoded(sys.stdin.buffer.read(_MOST_BYTES), "stdin")
 
 
-def _read_file(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """Return a payload from a file.
+
+    Raises:
+        UsageError: It cannot be read, or is not UTF-8.
+    """
     try:
         with path.open("rb") as file:
             return _decoded(file.read(_MOST_BYTES), str(path))
