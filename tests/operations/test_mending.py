@@ -371,26 +371,46 @@ def test_C11_rows_with_unreadable_json_are_mended_where_the_file_lets_them(tmp_p
     assert report.changed + sum(skip.count for skip in report.skips) == 2
 
 
-def test_C8_mending_killed_anywhere_is_told_truly_and_taken_back(tmp_path: Path) -> None:
-    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 6_000), tmp_path / "my data")
-    run_sql(desk.path, "UPDATE task_queue SET status = 'completed', locked_by = 'w'")
+KILLED = """
+import os, sys
+from pathlib import Path
+from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.mending import mend
+from prismq_gui.operations.operator import Operator
+operator = Operator(Path(sys.argv[1]), who=sys.argv[3], journal=Journal(Path(sys.argv[2])))
+plan = operator.plan(mend(sys.argv[4]), None)
+operator.apply(plan, on_progress=lambda progress: os._exit(9) if progress.done > 2_500 else None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "make", "left"),
+    [
+        (
+            "finished-names-worker",
+            "UPDATE task_queue SET status = 'completed', locked_by = 'w'",
+            "SELECT count(*) FROM task_queue WHERE locked_by IS NOT NULL",
+        ),
+        (
+            "log-orphan",
+            "INSERT INTO task_logs (task_id, level) SELECT id + 10000, 'INFO' FROM task_queue",
+            "SELECT count(*) FROM task_logs WHERE task_id > 10000",
+        ),
+    ],
+)
+def test_C8_mending_killed_anywhere_is_told_truly_and_taken_back(
+    tmp_path: Path, code: str, make: str, left: str
+) -> None:
+    desk = Desk(make_foreign_queue(tmp_path / "queue.db", 4_000), tmp_path / "my data")
+    run_sql(desk.path, make)
     before = desk.image()
-    script = (
-        "import os, sys; from pathlib import Path\n"
-        "from prismq_gui.operations.operator import Operator; from prismq_gui.operations.journal import Journal\n"
-        "from prismq_gui.operations.mending import mend\n"
-        "operator = Operator(Path(sys.argv[1]), who=sys.argv[3], journal=Journal(Path(sys.argv[2])))\n"
-        "plan = operator.plan(mend('finished-names-worker'), None)\n"
-        "operator.apply(plan, on_progress=lambda p: os._exit(9) if p.done > 2500 else None)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script, desk.path, desk.journal.folder, WHO], check=False)
+    done = subprocess.run([sys.executable, "-c", KILLED, desk.path, desk.journal.folder, WHO, code], check=False)
     assert done.returncode == 9
     (operation,) = desk.operator.unfinished()
-    left = run_sql(desk.path, "SELECT count(*) FROM task_queue WHERE locked_by IS NULL")[0][0]
-    assert operation.changed == left
-    assert 2_500 < left < 6_000
-    plan = desk.operator.plan(OperationKind.UNDO, Recorded(operation.id))
-    assert desk.operator.apply(plan).changed == left
+    mended = 4_000 - int(str(run_sql(desk.path, left)[0][0]))
+    assert operation.changed == mended
+    assert 2_500 < mended < 4_000
+    assert desk.operator.apply(desk.operator.plan(OperationKind.UNDO, Recorded(operation.id))).changed == mended
     assert desk.image() == before
 
 
