@@ -45,6 +45,7 @@ class TopBar(QWidget):
         self.read_only_label = label("Read-only", "muted", self)
         self.live_button = QToolButton(self)
         self.live_button.setCheckable(True)
+        self._told = ("", "")  # of that button
         self.live_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.live_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.live_button.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
@@ -158,16 +159,20 @@ class TopBar(QWidget):
         icon, role = ("pause", "muted") if paused else ("play", "success")
         if words in _WORDS.values():
             icon, role = "triangle-alert", "warning"
-        self.live_button.setText(f" {words}")
-        self.live_button.setChecked(paused)
-        self.live_button.setEnabled(link.state is not LinkState.CLOSED)
-        self.live_button.setAccessibleName(f"{words}: {'go on' if paused else 'pause'}")
         told = (
             "Paused: the file is not looked at. Click to go on"
             if paused
             else "The file is looked at again and again. Click to pause"
         )
-        self.live_button.setToolTip(tooltip(self._actions.with_keys("set_paused", told)))
+        told = self._actions.with_keys("set_paused", told)
+        self.live_button.setChecked(paused)
+        self.live_button.setEnabled(link.state is not LinkState.CLOSED)
+        if self._told == (words, told):
+            return  # told with each poll, and an icon given anew lays the window out anew
+        self._told = (words, told)
+        self.live_button.setText(f" {words}")
+        self.live_button.setAccessibleName(f"{words}: {'go on' if paused else 'pause'}")
+        self.live_button.setToolTip(tooltip(told))
         self._theme.bind_icon(self.live_button, icon, role)
 
     def _on_theme_changed(self) -> None:
