@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from array import array
 from contextlib import closing
 from pathlib import Path
@@ -41,6 +42,12 @@ def all_rows(path: Path) -> dict[int, dict[str, object]]:
     names = columns(path, "task_queue")
     rows = run_sql(path, f"SELECT {', '.join(names)} FROM task_queue")
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+
+
+def folder_in_memory() -> tempfile.TemporaryDirectory[str]:
+    """A folder that waits for no disk where the system has one: for tests that make hundreds of files or commits."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
 
 
 def exact_rows(path: Path, table: str) -> list[tuple[object, ...]]:

@@ -17,10 +17,10 @@ from prismq_gui.operations.journal_records import State
 from prismq_gui.operations.messages import Matching, OperationKind, Recorded, delete, set_priority
 from prismq_gui.operations.operator import Operator
 from tests.helpers.files import make_foreign_queue, run_sql
-from tests.operations.helping import exact_rows, integrity
+from tests.operations.helping import exact_rows, folder_in_memory, integrity
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("PRISMQ_JOURNAL_KILLS", "6"))
+ROUNDS = int(os.environ.get("PRISMQ_JOURNAL_KILLS", "4"))
 TASKS = 4_000
 WISHES = {"retry": OperationKind.RETRY, "delete": delete(), "priority": set_priority(3)}
 
@@ -66,10 +66,15 @@ def unlike(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> in
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_C8_killed_at_any_moment_it_can_be_finished_or_taken_back(tmp_path: Path, number: int):
+def test_C8_killed_at_any_moment_it_can_be_finished_or_taken_back(number: int):
+    with folder_in_memory() as folder:
+        kill_once(Path(folder), number)
+
+
+def kill_once(folder: Path, number: int) -> None:
     chance = random.Random(number)
     name, in_undo, finishes = chance.choice(sorted(WISHES)), chance.random() < 0.5, chance.random() < 0.5
-    path = make_foreign_queue(tmp_path / "q.db", TASKS, status="failed")
+    path = make_foreign_queue(folder / "q.db", TASKS, status="failed")
     run_sql(path, "INSERT INTO task_logs (task_id, level, message) SELECT id, 'INFO', 'x' FROM task_queue")
     desk = operator(path)
     before, lines = exact_rows(path, "task_queue"), exact_rows(path, "task_logs")

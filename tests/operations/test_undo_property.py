@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from array import array
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from prismq_gui.operations.undo import ONLY_ASKED
 from prismq_gui.queue.timestamps import now_utc, utc_text
 from tests.helpers.examples import examples
 from tests.helpers.files import make_foreign_queue, run_sql
-from tests.operations.helping import exact_rows, integrity
+from tests.operations.helping import exact_rows, folder_in_memory, integrity
 
 KNOWN = ["queued", "leased", "processing", "completed", "failed", "dead_letter", "cancelled"]
 STATUSES = st.one_of(st.sampled_from(KNOWN), st.sampled_from(["on hold", "", 7, b"failed"]))
@@ -96,7 +95,7 @@ def undo(operator: Operator, report: Report) -> Report:
 @examples(40)
 @given(tasks=TASKS, steps=STEPS)
 def test_any_operations_undone_in_reverse_order_leave_the_queue_as_it_was(tasks, steps):
-    with tempfile.TemporaryDirectory() as name:
+    with folder_in_memory() as name:
         folder = Path(name)
         path = make_queue(folder, tasks)
         before = exact_rows(path, "task_queue"), exact_rows(path, "task_logs")
@@ -124,7 +123,7 @@ OTHERS = st.lists(st.tuples(st.sampled_from(sorted(MOVES)), st.integers(1, 10)),
 @examples(40)
 @given(tasks=TASKS, wish=WISHES, others=OTHERS)
 def test_an_undo_never_changes_a_task_that_moved_on(tasks, wish, others):
-    with tempfile.TemporaryDirectory() as name:
+    with folder_in_memory() as name:
         folder = Path(name)
         path = make_queue(folder, tasks)
         operator = Operator(path, journal=Journal(folder / "data"))
