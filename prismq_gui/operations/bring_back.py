@@ -88,7 +88,7 @@ def plan_bring_back(path: Path, wish: Wish, target: Target | None, should_stop: 
         with closing(ReadConnection(path, _DEADLINE_S, text_factory=exact_text)) as there:
             there.open()
             refusal = write_refusal(facts, there.rows(FOREIGN_TRIGGERS))
-            if refusal is None and backup.exists() and backup.samefile(path):
+            if refusal is None and _identity(backup) == Identity.of(path):
                 refusal = _refused("The backup is the queue itself", path)
             if refusal is not None:
                 return refused_plan(wish.kind, path, refusal)

@@ -1,6 +1,7 @@
 """The kinds of operations that have a plan and a source of their own, so that the operator asks in one place.
 
-Owns the table alone.
+Owns the table alone. Each kind's modules are imported when it is asked for: together they take as long as all else
+that an operator needs.
 """
 
 from __future__ import annotations
@@ -9,22 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prismq_gui.operations.applying import Order
-from prismq_gui.operations.bring_back import apply_bring_back, plan_bring_back
-from prismq_gui.operations.duplicates import apply_new_tasks, plan_duplicates, plan_new_task
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Target, Wish
-from prismq_gui.operations.removal import apply_removal, plan_removal
 from prismq_gui.operations.writer import ShouldStop
 
-_Apply = Callable[[Order, Plan, "Journal | None", Callable[[Progress], None], ShouldStop], Report]
-
-APPLIES: dict[OperationKind, _Apply] = {
-    OperationKind.DUPLICATE: apply_new_tasks,
-    OperationKind.ENQUEUE: apply_new_tasks,
-    OperationKind.BRING_BACK: apply_bring_back,
-    OperationKind.REMOVE_WORKER: apply_removal,
-}
-"""What carries such a plan out; every error is told in the report."""
+SPECIAL = frozenset(
+    {OperationKind.DUPLICATE, OperationKind.ENQUEUE, OperationKind.BRING_BACK, OperationKind.REMOVE_WORKER}
+)
+"""The kinds whose plans :func:`apply_special` carries out."""
 
 
 def plan_special(path: Path, wish: Wish, target: Target | None, should_stop: ShouldStop) -> Plan | None:
@@ -33,12 +26,39 @@ def plan_special(path: Path, wish: Wish, target: Target | None, should_stop: Sho
     Raises:
         ProblemError: A file cannot be read; INTERRUPTED where ``should_stop`` said so.
     """
-    if wish.kind is OperationKind.ENQUEUE:
-        return plan_new_task(path, wish)
     if wish.kind is OperationKind.BRING_BACK:
+        from prismq_gui.operations.bring_back import plan_bring_back  # noqa: PLC0415 - as told above
+
         return plan_bring_back(path, wish, target, should_stop)
     if wish.kind is OperationKind.REMOVE_WORKER:
+        from prismq_gui.operations.removal import plan_removal  # noqa: PLC0415 - as above
+
         return plan_removal(path, wish, target)
-    if wish.kind is OperationKind.DUPLICATE and target is not None:
-        return plan_duplicates(path, wish, target, should_stop)
+    if wish.kind in (OperationKind.ENQUEUE, OperationKind.DUPLICATE):
+        from prismq_gui.operations.duplicates import plan_duplicates, plan_new_task  # noqa: PLC0415 - as above
+
+        if wish.kind is OperationKind.ENQUEUE:
+            return plan_new_task(path, wish)
+        return None if target is None else plan_duplicates(path, wish, target, should_stop)
     return None
+
+
+def apply_special(
+    order: Order,
+    plan: Plan,
+    journal: Journal | None,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Report:
+    """Do what such a plan says; every error is told in the report."""
+    if plan.kind is OperationKind.BRING_BACK:
+        from prismq_gui.operations.bring_back import apply_bring_back  # noqa: PLC0415 - as above
+
+        return apply_bring_back(order, plan, journal, on_progress, should_stop)
+    if plan.kind is OperationKind.REMOVE_WORKER:
+        from prismq_gui.operations.removal import apply_removal  # noqa: PLC0415 - as above
+
+        return apply_removal(order, plan, journal, on_progress, should_stop)
+    from prismq_gui.operations.duplicates import apply_new_tasks  # noqa: PLC0415 - as above
+
+    return apply_new_tasks(order, plan, journal, on_progress, should_stop)

@@ -16,7 +16,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.applying import Order, Others, carry_out, go_on, nothing_done
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
-from prismq_gui.operations.kinds import APPLIES, plan_special
+from prismq_gui.operations.kinds import SPECIAL, apply_special, plan_special
 from prismq_gui.operations.maintenance import VacuumRun, plan_vacuum
 from prismq_gui.operations.mending import apply_mending
 from prismq_gui.operations.mending_index import is_of_indexes, plan_index_undo, undo_indexes
@@ -142,10 +142,10 @@ class Operator:
         if plan.kind is OperationKind.MEND:
             order = self._order(plan, operation_id, Identity.of(self._path))
             return apply_mending(order, plan, self._journal if undoable else None, on_progress, should_stop)
-        if plan.kind in APPLIES:
+        if plan.kind in SPECIAL:
             order = self._order(plan, operation_id, _planned_identity(plan.targets))
             journal = self._journal if undoable else None
-            return APPLIES[plan.kind](order, plan, journal, on_progress, should_stop)
+            return apply_special(order, plan, journal, on_progress, should_stop)
         assert isinstance(plan.targets, Targets)
         order = self._order(plan, operation_id, plan.targets.identity)
         journal = self._journal if undoable else None

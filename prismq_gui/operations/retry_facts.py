@@ -13,11 +13,9 @@ from datetime import timedelta
 from typing import Any
 
 from prismq_gui.insight.hearing import PLAIN
-from prismq_gui.insight.matching import offers
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.signature_sql import error_parts
-from prismq_gui.insight.signatures import signature_of_parts
 from prismq_gui.insight.states import duration_text
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.messages import Wish
@@ -79,6 +77,8 @@ def retry_facts(reader: QueueReader, wish: Wish, targets: Targets) -> tuple[Fact
 
 
 def _looked_at(reader: QueueReader, ids: Sequence[int]) -> Iterator[tuple[str, str]]:
+    from prismq_gui.insight.signatures import signature_of_parts  # noqa: PLC0415 - 60 patterns, for retries alone
+
     columns = reader.layout().tasks
     parts = error_parts(has_error="error_message" in columns)
     needs = f"CASE WHEN typeof(compatibility) = 'text' THEN substr(compatibility, 1, {_NEEDS_BYTES}) END"
@@ -112,6 +112,8 @@ def _span(span: timedelta) -> str:
 
 def matching_workers(reader: QueueReader, needs: Mapping[str, int]) -> str:
     """Say how many live workers match; ``needs`` are compatibilities, each with how many tasks have it."""
+    from prismq_gui.insight.matching import offers  # noqa: PLC0415 - it brings in the claim
+
     now = now_utc()
     rows = reader.workers()
     live = [row.worker_id for row in rows if row.registered and not PLAIN.is_silent(parse_utc(row.heartbeat_utc), now)]

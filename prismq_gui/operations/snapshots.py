@@ -16,8 +16,6 @@ from prismq_gui.operations.messages import OperationKind, Plan, Progress
 from prismq_gui.operations.wording import bytes_text
 from prismq_gui.operations.writer import ShouldStop, Stopped
 from prismq_gui.queue import disk_room
-from prismq_gui.queue.backup import back_up
-from prismq_gui.queue.backup_files import backup_folder, new_name
 from prismq_gui.queue.exceptions import QueueBusyError, QueueDatabaseError
 from prismq_gui.queue.upkeep import MaintenanceCancelled, MaintenanceProgress
 
@@ -47,6 +45,8 @@ def with_offer(plan: Plan) -> Plan:
 
 def offer_text(path: Path, folder: Path | None = None) -> str:
     """Return how large a snapshot will be at most, where it will lie, and how much room is there."""
+    from prismq_gui.queue.backup_files import backup_folder  # noqa: PLC0415 - few operations are dangerous
+
     folder = folder or backup_folder(path)
     size = sum(_size(Path(f"{os.path.realpath(path)}{end}")) for end in ("", "-wal"))
     try:
@@ -77,6 +77,8 @@ def take(
         Stopped: It was stopped; no file is left.
         ProblemError: It was not made; nothing was changed.
     """
+    from prismq_gui.queue.backup import back_up  # noqa: PLC0415 - as above
+    from prismq_gui.queue.backup_files import backup_folder, new_name  # noqa: PLC0415 - as above
 
     def tell(progress: MaintenanceProgress) -> None:
         text = f"snapshot: {progress.text.lower()}"
