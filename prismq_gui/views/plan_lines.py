@@ -14,11 +14,12 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 from prismq_gui.insight.messages import TaskRow
 from prismq_gui.models.status_words import full_status_words, status_words
 from prismq_gui.models.text import cell_text
-from prismq_gui.operations.messages import Group, OperationKind, Plan, Report, Skip
+from prismq_gui.operations.messages import Group, OperationKind, Plan, Report, Skip, TaskChange
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.plain_text import one_line, tooltip
 
 MAX_LINE = 300
+MAX_FIGURE = 32  # characters at the right of a line; longer ones would leave no room for what they are of
 MOST_TYPES = 50
 Line = tuple[str, str]  # what, and how many
 
@@ -46,6 +47,10 @@ class PlanLines(QTreeWidget):
     def show_plan(self, plan: Plan) -> None:
         """Show groups, reasons, examples and figures of a plan."""
         self.clear()
+        facts = [(_text(name), _text(value)) for name, value in plan.facts]
+        are_words = any(len(value) > MAX_FIGURE for _name, value in facts)
+        if are_words:
+            self._section("To be known", [(f"{name}: {value}", "") for name, value in facts])
         for status, groups in by_status(plan.groups):
             count = f"{sum(group.count for group in groups):,}"
             title = "Will be as before" if plan.kind is OperationKind.UNDO else "Will be changed"
@@ -53,14 +58,21 @@ class PlanLines(QTreeWidget):
             section = self._section(f"{title}: {full_status_words(status)}", lines, count)
             if section is not None:
                 section.setIcon(0, self._theme.status_icon(status_of(status)))
+        for line in self._section_of_changes(plan):
+            line.setFont(0, self._theme.font("mono"))
         self._section("Will be left as they are", skip_lines(plan.skips))
         examples = self._section("The first of them", [example_line(row) for row in plan.sample])
         for item, row in zip(_children(examples), plan.sample, strict=False):
             item.setFont(0, self._theme.font("mono"))
             if row.error_message is not None:
                 item.setToolTip(0, tooltip(cell_text(row.error_message)))
-        self._section("Figures", [(_text(name), _text(value)) for name, value in plan.facts])
+        if not are_words:
+            self._section("Figures", facts)
         self.expandAll()
+
+    def _section_of_changes(self, plan: Plan) -> list[QTreeWidgetItem]:
+        lines = [line for each in plan.diffs for line in change_lines(each)]
+        return _children(self._section("What is edited in the first of them", lines))
 
     def show_report(self, report: Report) -> None:
         """Show what was done, what was not and why."""
@@ -144,6 +156,16 @@ def type_lines(groups: Sequence[Group]) -> list[Line]:
     rest = ordered[MOST_TYPES:]
     if rest:
         lines.append((f"{len(rest):,} more types", f"{sum(group.count for group in rest):,}"))
+    return lines
+
+
+def change_lines(change: TaskChange) -> list[Line]:
+    """Return what an edit makes of a task, a line a place: ``#5 payload.region: "eu" → "us"``."""
+    name = change.column.replace("_", " ")
+    lines = []
+    for each in change.changes:
+        place = name if each.path in ("", "$") else f"{name}{each.path.removeprefix('$')}"
+        lines.append((_text(f"#{change.task_id} {place}: {each.before or 'nothing'} → {each.after or 'nothing'}"), ""))
     return lines
 
 

@@ -32,6 +32,10 @@ def test_a_failed_task_is_retried_and_queued_in_the_file(opened: Driver, sample_
     dialog = opened.preview("retry")
     assert dialog.confirm_button.text().replace("&", "") == "Retry 1 task"
     assert "will be queued again" in dialog.sentence.text()
+    told = dialog.lines.lines()
+    assert any(line.startswith("Cause 1: 1: ") for line in told)
+    assert any(line.startswith("Attempts: counted from 0 again") for line in told)
+    assert "Will be changed: Failed\t1" in told
     assert statuses(sample_db, f"id = {wanted}") == {"failed": 1}
     dialog.confirm_button.click()
     opened.until(lambda: dialog.step is Step.DONE)
