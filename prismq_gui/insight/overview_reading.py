@@ -94,9 +94,11 @@ def failures(
         return None
     yield
     found: list[tuple[datetime, bool, str]] = []
+    # With +status the rows are looked up by their ids. Else SQLite walks all failed ones by their index, for each 64
+    # ids: 80 ms with ten million tasks instead of 0.07.
     sql = (
         f"SELECT coalesce(finished_at_utc, updated_at_utc), status, substr(error_message, 1, {_ERROR_CHARACTERS}) "
-        "FROM task_queue WHERE id IN ({}) AND status IN ('failed', 'dead_letter')"
+        "FROM task_queue WHERE id IN ({}) AND +status IN ('failed', 'dead_letter')"
     )
     for at in range(0, len(ids), _ROWS_AT_ONCE):
         params, marks = padded(ids[at : at + _ROWS_AT_ONCE])
@@ -139,7 +141,7 @@ def leases(connection: ReadConnection, layout: Layout, now: datetime) -> Generat
     expired = 0
     for at in range(0, len(ids), _ROWS_AT_ONCE):
         params, marks = padded(ids[at : at + _ROWS_AT_ONCE])
-        sql = f"SELECT lease_until_utc FROM task_queue WHERE id IN ({marks}) AND status IN ('leased', 'processing')"
+        sql = f"SELECT lease_until_utc FROM task_queue WHERE id IN ({marks}) AND +status IN ('leased', 'processing')"
         for (cell,) in connection.rows(sql, params, doing="look at the leases"):
             until = parse_utc(cell)
             expired += until is not None and until + EXPIRED_GRACE < now

@@ -161,6 +161,24 @@ def test_between_two_steps_nothing_holds_the_writers_log(queue: Path):
     assert set(held) == {0}
 
 
+@pytest.mark.parametrize(("part", "status"), [(Part.FAILURES, "failed"), (Part.LEASES, "processing")])
+def test_rows_of_many_tasks_are_looked_up_by_their_ids(queue: Path, part: Part, status: str):
+    for _ in range(40):
+        add(queue, status=status, finished_at_utc=str(NOW), lease_until_utc=str(NOW), error_message="boom")
+    with reading(queue) as reader:
+        asked: list[str] = []
+        connection = reader.connection._connection
+        assert connection is not None
+        connection.set_trace_callback(asked.append)
+        for _ in overview_of(reader, NOW).steps(part):
+            pass
+        connection.set_trace_callback(None)
+        looked_up = [sql for sql in asked if " id IN (" in sql]
+        plans = [str(reader.connection.rows(f"EXPLAIN QUERY PLAN {sql}")) for sql in looked_up]
+    assert plans
+    assert all("USING INTEGER PRIMARY KEY" in plan for plan in plans)
+
+
 def test_failures_of_more_than_an_hour_ago_and_cancelled_ones_are_left_out(queue: Path):
     for ago_s, status, error in (
         (10, "failed", "TimeoutError: 3 s"), (20, "failed", "TimeoutError: 30 s"), (30, "dead_letter", "OSError: 28"),
