@@ -8,18 +8,26 @@ from then on SQLite gives others higher ones, so that the rest of a batch is not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
+from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.messages import Cell
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
+from prismq_gui.insight.walking import padded
+from prismq_gui.operations.applying import Order, go_on, nothing_done
 from prismq_gui.operations.cells import Cells, bound, mark
 from prismq_gui.operations.changing import rows_by_key
 from prismq_gui.operations.images import LOGS, TASKS, Batch, Columns, LogLine, RowChange, Unit
-from prismq_gui.operations.messages import Report, Wish
-from prismq_gui.operations.targets import SkipTally
+from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.journal_records import Operation
+from prismq_gui.operations.messages import Progress, Report, Wish
+from prismq_gui.operations.targets import SkipTally, Targets
 from prismq_gui.operations.wording import plain
-from prismq_gui.operations.writer import ADD_LOG, ADD_TASK, QueueWriter
+from prismq_gui.operations.writer import ADD_LOG, ADD_TASK, QueueWriter, ShouldStop
 from prismq_gui.queue.timestamps import now_text
 
 MAX_TRIES = 5
@@ -28,6 +36,7 @@ NO_IDS_LEFT = "finds no free id: the queue has used the highest one"
 _GAPS = (0, 16, 256, 4_096, 65_536, 1_048_576)  # left to others with each try
 _HIGHEST = 2**63 - 1
 _TOLD_IDS = 20
+_DEADLINE_S = 5.0
 
 
 class NewTask(NamedTuple):
@@ -171,6 +180,64 @@ class AddSource:
         ids = sorted(self.new_ids.values())[:_TOLD_IDS]
         more = ", …" if len(self.new_ids) > len(ids) else ""
         return replace(report, facts=(*report.facts, ("Ids", ", ".join(f"#{each}" for each in ids) + more)))
+
+
+def carry_on(
+    order: Order,
+    source: AddSource,
+    journal: Journal,
+    operation: Operation,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Report:
+    """Do the rest of an operation that was stopped or interrupted; every error is told in the report."""
+    try:
+        recording = journal.resume(operation)
+    except ProblemError as error:
+        return nothing_done(order, error.problem)
+    if recording is None:
+        what = "The operation is being carried out in another window"
+        problem = Problem(ProblemKind.REFUSED, what, str(order.path), "Nothing was changed.", "Wait for its end.")
+        return nothing_done(order, problem)
+    return source.told(go_on(order, source, recording, journal, on_progress, should_stop))
+
+
+def stored_targets(order: Order, journal: Journal, operation: Operation) -> Targets:
+    """Return what the journal holds of the tasks that an operation was to be about.
+
+    Raises:
+        ProblemError: The journal cannot be read, or what it holds is not whole.
+    """
+    try:
+        return Targets.restore(order.identity, journal.targets(operation))
+    except ValueError:
+        what = "What the journal holds of this operation is not whole"
+        problem = Problem(ProblemKind.CORRUPT, what, str(journal.path), "Nothing was changed.", "It can be undone.")
+        raise ProblemError(problem) from None
+
+
+def origins_done(path: Path, operation: Operation, new_ids: Collection[int]) -> frozenset[int]:
+    """Return which tasks an operation has put in already, by where they come from, as their log lines tell.
+
+    Raises:
+        ProblemError: The queue cannot be read.
+    """
+    found: set[int] = set()
+    ids = sorted(new_ids)
+    with closing(ReadConnection(path, _DEADLINE_S)) as connection:
+        connection.open()
+        for at in range(0, len(ids), 256):
+            params, marks = padded(ids[at : at + 256])
+            sql = f"SELECT details FROM task_logs WHERE task_id IN ({marks}) AND instr(details, ?) > 0"
+            sought = f'"operation": "{operation.id}"'
+            for (details,) in connection.rows(sql, (*params, sought), doing="look at the log lines"):
+                try:
+                    origin = json.loads(str(details)).get("origin")
+                except (ValueError, AttributeError):  # another program's line that quotes ours
+                    continue
+                if isinstance(origin, int):
+                    found.add(origin)
+    return frozenset(found)
 
 
 class _LogIds:

@@ -7,7 +7,7 @@ connection; how rows get in is :mod:`~prismq_gui.operations.adding`'s.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,22 @@ from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.walking import is_about_size, padded
-from prismq_gui.operations.adding import AddSource, NewTask, Portion, key_owners, key_taken
+from prismq_gui.operations.adding import (
+    AddSource,
+    NewTask,
+    Portion,
+    carry_on,
+    key_owners,
+    key_taken,
+    origins_done,
+    stored_targets,
+)
 from prismq_gui.operations.applying import Order, carry_out, nothing_done
 from prismq_gui.operations.cells import exact_text
 from prismq_gui.operations.changing import quoted, rows_by_key
 from prismq_gui.operations.images import LOGS, TASKS
 from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.journal_records import Operation
 from prismq_gui.operations.messages import (
     Matching,
     OperationKind,
@@ -36,7 +46,7 @@ from prismq_gui.operations.messages import (
 )
 from prismq_gui.operations.plan import empty_filter, refused_plan, stopped_problem, write_refusal
 from prismq_gui.operations.refusals import FOREIGN_TRIGGERS
-from prismq_gui.operations.targets import GroupTally, SkipTally
+from prismq_gui.operations.targets import GroupTally, SkipTally, Targets
 from prismq_gui.operations.tasks import MAX_LOG_LINES
 from prismq_gui.operations.wording import plain, reasons_text
 from prismq_gui.operations.writer import Identity, QueueWriter, ShouldStop
@@ -198,15 +208,49 @@ def apply_bring_back(
     should_stop: ShouldStop,
 ) -> Report:
     """Do what a plan says; every error is told in the report."""
-    chosen, backup = plan.targets, _backup_of(plan.wish)
+    chosen = plan.targets
     assert isinstance(chosen, Chosen)
+    stored = Targets(chosen.identity)
+    for task_id in chosen.ids:
+        stored.add(task_id, "", 0)
+
+    def run(source: AddSource) -> Report:
+        return source.told(carry_out(order, source, journal, stored.store(), on_progress, should_stop))
+
+    return _with_backup(order, chosen, run)
+
+
+def finish_bring_back(
+    order: Order,
+    operation: Operation,
+    new_ids: Collection[int],
+    journal: Journal,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Report:
+    """Bring the tasks that an interrupted operation did not; every error is told in the report."""
+    try:
+        targets = stored_targets(order, journal, operation)
+        done = origins_done(order.path, operation, new_ids)
+    except ProblemError as error:
+        return nothing_done(order, error.problem)
+    ids = array("q", (each.task_id for each in targets.slice(0, len(targets)) if each.task_id not in done))
+    chosen = Chosen(order.identity, _identity(_backup_of(order.wish)) or Identity(0, 0), ids)
+    return _with_backup(
+        order, chosen, lambda source: carry_on(order, source, journal, operation, on_progress, should_stop)
+    )
+
+
+def _with_backup(order: Order, chosen: Chosen, run: Callable[[AddSource], Report]) -> Report:
+    """Open the backup and run the source of the chosen tasks."""
+    wish, backup = order.wish, _backup_of(order.wish)
     with closing(ReadConnection(backup, _DEADLINE_S, text_factory=exact_text)) as old:
         try:
             if _identity(backup) != chosen.backup:
                 return nothing_done(order, _refused("Another file has been put in the backup's place", backup))
             with closing(QueueReader(backup)) as reader:
                 reader.open()
-                with_logs = bool(plan.wish.value("logs")) and reader.layout().has_log_index
+                with_logs = bool(wish.value("logs")) and reader.layout().has_log_index
             old.open()
             columns = tuple(_stored_columns(old, table) for table in (TASKS, LOGS))
         except ProblemError as error:
@@ -222,10 +266,10 @@ def apply_bring_back(
                 yield rows.portion(chosen.ids[at : at + _AT_ONCE])
 
         source = AddSource(
-            plan.wish, order.who, order.operation_id, len(chosen.ids), portions,
+            wish, order.who, order.operation_id, len(chosen.ids), portions,
             (frozenset(columns[0]), frozenset(columns[1])),
         )  # fmt: skip
-        return source.told(carry_out(order, source, journal, (), on_progress, should_stop))
+        return run(source)
 
 
 def _identity(path: Path) -> Identity | None:

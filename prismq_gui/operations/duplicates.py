@@ -6,23 +6,33 @@ Owns these wishes, the plan of a new task, and where the rows come from. How row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from prismq_gui.insight.connection import ReadConnection
 from prismq_gui.insight.messages import Cell
-from prismq_gui.insight.problems import Problem, ProblemKind
+from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
-from prismq_gui.operations.adding import AddSource, NewTask, Portion, key_owners, key_taken
-from prismq_gui.operations.applying import Order, carry_out
+from prismq_gui.operations.adding import (
+    AddSource,
+    NewTask,
+    Portion,
+    carry_on,
+    key_owners,
+    key_taken,
+    origins_done,
+    stored_targets,
+)
+from prismq_gui.operations.applying import Order, carry_out, nothing_done
 from prismq_gui.operations.cells import exact_text
 from prismq_gui.operations.changing import rows_by_key
 from prismq_gui.operations.deeds import DEEDS, Moment, Task, Written
 from prismq_gui.operations.edits import CHANGED_MEANWHILE, EDITED, digest
 from prismq_gui.operations.images import TASKS
 from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.journal_records import Operation
 from prismq_gui.operations.messages import (
     Group,
     OperationKind,
@@ -162,13 +172,16 @@ def _queued(now: str) -> dict[str, Cell]:
 # -- duplicates
 
 
-def _duplicates(wish: Wish, targets: Targets, writer: QueueWriter) -> Iterator[Portion]:
+def _duplicates(
+    wish: Wish, targets: Targets, writer: QueueWriter, without: Collection[int] = frozenset()
+) -> Iterator[Portion]:
     deed = DEEDS[OperationKind.DUPLICATE]
     names = writer.stored_columns(TASKS)
     at = {name: place for place, name in enumerate(names)}
     for start in range(0, len(targets), _AT_ONCE):
         some = targets.slice(start, _AT_ONCE)
-        for group in _by_size(writer, [seen.task_id for seen in some]):
+        wanted = [seen.task_id for seen in some if seen.task_id not in without]
+        for group in _by_size(writer, wanted):
             rows = rows_by_key(writer.exact_rows, TASKS, names, group)
             digests = {seen.task_id: seen.digest for seen in some}
             made: list[NewTask] = []
@@ -222,4 +235,27 @@ def apply_new_tasks(
         return _duplicates(wish, targets, writer) if isinstance(targets, Targets) else _new_task(wish)
 
     source = AddSource(wish, order.who, order.operation_id, plan.eligible, portions)
-    return source.told(carry_out(order, source, journal, (), on_progress, should_stop))
+    stored = targets.store() if isinstance(targets, Targets) else ()
+    return source.told(carry_out(order, source, journal, stored, on_progress, should_stop))
+
+
+def finish_duplicates(
+    order: Order,
+    operation: Operation,
+    new_ids: Collection[int],
+    journal: Journal,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Report:
+    """Put the duplicates in that an interrupted operation did not; every error is told in the report."""
+    try:
+        targets = stored_targets(order, journal, operation)
+        done = origins_done(order.path, operation, new_ids)
+    except ProblemError as error:
+        return nothing_done(order, error.problem)
+
+    def portions(writer: QueueWriter) -> Iterator[Portion]:
+        return _duplicates(order.wish, targets, writer, done)
+
+    source = AddSource(order.wish, order.who, order.operation_id, len(targets) - len(done), portions)
+    return carry_on(order, source, journal, operation, on_progress, should_stop)

@@ -6,11 +6,12 @@ that an operator needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from prismq_gui.operations.applying import Order
 from prismq_gui.operations.journal import Journal
+from prismq_gui.operations.journal_records import Operation
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Target, Wish
 from prismq_gui.operations.writer import ShouldStop
 
@@ -62,3 +63,21 @@ def apply_special(
     from prismq_gui.operations.duplicates import apply_new_tasks  # noqa: PLC0415 - as above
 
     return apply_new_tasks(order, plan, journal, on_progress, should_stop)
+
+
+def finish_special(
+    order: Order,
+    operation: Operation,
+    new_ids: Collection[int],
+    journal: Journal,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Report:
+    """Do the rest of such an operation; ``new_ids`` are the tasks that it has put in. Errors are in the report."""
+    if operation.kind is OperationKind.BRING_BACK:
+        from prismq_gui.operations.bring_back import finish_bring_back  # noqa: PLC0415 - as above
+
+        return finish_bring_back(order, operation, new_ids, journal, on_progress, should_stop)
+    from prismq_gui.operations.duplicates import finish_duplicates  # noqa: PLC0415 - as above
+
+    return finish_duplicates(order, operation, new_ids, journal, on_progress, should_stop)

@@ -16,7 +16,7 @@ from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.applying import Order, Others, carry_out, go_on, nothing_done
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
-from prismq_gui.operations.kinds import SPECIAL, apply_special, plan_special
+from prismq_gui.operations.kinds import SPECIAL, apply_special, finish_special, plan_special
 from prismq_gui.operations.maintenance import VacuumRun, plan_vacuum
 from prismq_gui.operations.mending import apply_mending
 from prismq_gui.operations.mending_index import is_of_indexes, plan_index_undo, undo_indexes
@@ -247,6 +247,8 @@ class Operator:
                 operation.planned, operation.undoes,
             )  # fmt: skip
             done = applied_before(journal, operation)
+            if operation.kind in SPECIAL:
+                return finish_special(order, operation, done, journal, on_progress, should_stop)
             source, others = self._rest(journal, operation, done)
             recording = journal.resume(operation)
         except ProblemError as error:

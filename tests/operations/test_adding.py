@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from array import array
 from contextlib import closing
@@ -352,3 +354,49 @@ def test_E14_a_snapshot_that_fails_stops_everything_before_any_change(bench: Ben
     stopped = bench.operator.apply(plan, snapshot=Snapshot(tmp_path / "else where"), should_stop=lambda: True)
     assert (stopped.stopped, stopped.changed) == (True, 0)
     assert list((tmp_path / "else where").iterdir()) == []
+
+
+# -- killed
+
+
+KILLED = (
+    "import os, sys; from pathlib import Path\n"
+    "from prismq_gui.operations.bring_back import bring_back; from prismq_gui.operations.duplicates import duplicate\n"
+    "from prismq_gui.operations.journal import Journal; from prismq_gui.operations.messages import Selected\n"
+    "from prismq_gui.operations.operator import Operator\n"
+    "operator = Operator(Path(sys.argv[1]), who='x', journal=Journal(Path(sys.argv[2])))\n"
+    "wish = bring_back(Path(sys.argv[3])) if sys.argv[3] else duplicate()\n"
+    "plan = operator.plan(wish, Selected(range(1, 601)))\n"
+    "operator.apply(plan, on_progress=lambda p: os._exit(9) if p.done > 100 else None)\n"
+)
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_C8_new_tasks_that_were_killed_half_way_are_counted_truly_finished_once_and_taken_back(
+    tmp_path: Path, comes_back: bool
+):
+    bench = Bench(tmp_path, 600)
+    backup = ""
+    if comes_back:
+        backup = str(back_up(bench.path, tmp_path / "b.db").path)
+        bench.sql("DELETE FROM task_logs")
+        bench.sql("DELETE FROM task_queue")
+        # Half of the ids are others' by now: those tasks get new ones.
+        bench.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 2 FROM n WHERE i < 599) "
+                  "INSERT INTO task_queue (id, type, payload) SELECT i, 'theirs', '{}' FROM n")  # fmt: skip
+    before = bench.image()
+    ((there,),) = bench.sql("SELECT count(*) FROM task_queue")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, bench.path, bench.journal.folder, backup], check=False
+    )  # fmt: skip
+    assert done.returncode == 9
+    (operation,) = bench.operator.unfinished()
+    ((left,),) = bench.sql("SELECT count(*) FROM task_queue")
+    assert 100 < operation.changed == left - there < 600
+    report = bench.operator.finish(operation.id)
+    assert (report.changed, report.skips, report.problem) == (600 - operation.changed, (), None)
+    payloads = bench.sql("SELECT count(*), count(DISTINCT payload) FROM task_queue WHERE payload <> '{}'")
+    assert payloads == [(600 if comes_back else 1_200, 600)]
+    undone = bench.undo(report)
+    assert (undone.changed, undone.skips) == (600, ())
+    assert bench.image() == before
