@@ -117,6 +117,7 @@ def acting(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     wait_until(lambda: dialog.step is Step.DONE, "no report")
     yield "report", dialog
     dialog.reject()
+    yield from taken_back(window)
     window.actions_["shortcuts"].trigger()
     keys = window.desk.shortcuts_dialog
     assert keys is not None
@@ -145,6 +146,55 @@ def alerted(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     assert dialog is not None
     yield "alert-rules", dialog
     dialog.reject()
+
+
+def chosen_for(window: MainWindow, action: str) -> PlanDialog:
+    """Ask for something that is chosen within its preview, and wait for that."""
+    window.actions_[action].trigger()
+    dialog = window.commands.plan_dialog
+    assert dialog is not None
+    wait_until(lambda: dialog.step is Step.PREVIEW, "no preview")
+    return dialog
+
+
+def taken_back(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
+    """Delete, put off, edit, and take back by the history."""
+    tasks = window.tasks_page
+    dialog = chosen_for(window, "delete_matching")
+    yield "delete", dialog
+    dialog.snapshot.setChecked(False)
+    dialog.confirm()
+    wait_until(lambda: dialog.step is Step.DONE, "no report")
+    dialog.reject()
+    tasks.set_filter(TaskFilter(statuses=("queued",)))
+    wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no waiting tasks")
+    dialog = chosen_for(window, "run_at_matching")
+    yield "run-at", dialog
+    dialog.confirm()
+    wait_until(lambda: dialog.step is Step.DONE, "no report")
+    dialog.reject()
+    tasks.table.selectRow(2)
+    wait_until(lambda: tasks.detail.is_showing_task, "the task was not read")
+    dialog = chosen_for(window, "edit")
+    editor = dialog.fields.first()  # type: ignore[union-attr]
+    editor.setPlainText(editor.toPlainText().replace("{", '{"quality": "high", ', 1))  # type: ignore[attr-defined]
+    wait_until(lambda: not dialog.lines.is_empty and dialog.step is Step.PREVIEW, "no preview of the edit")
+    yield "edit", dialog
+    dialog.reject()
+    window.actions_["history"].trigger()
+    history = window.commands.history_dialog
+    assert history is not None
+    wait_until(lambda: history.model.rowCount() > 1, "no history")
+    yield "history", history
+    history.undo_requested.emit(history.model.id_at(1))
+    undo = window.commands.plan_dialog
+    assert undo is not None
+    wait_until(lambda: undo.step is Step.PREVIEW, "no preview of the undo")
+    yield "undo", undo
+    undo.confirm()
+    wait_until(lambda: undo.step is Step.DONE, "no report")
+    undo.reject()
+    history.close()
 
 
 def explained(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:

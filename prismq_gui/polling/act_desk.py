@@ -75,14 +75,16 @@ class ActDesk(QObject):
             self._number += 1
             self._plan_wanted.emit(PlanRequest(self._number, self._path, wish, target))
 
-    def apply(self, plan: Plan, *, undoable: bool = True) -> None:
-        """Do what a plan says (``progressed``, then ``reported`` or ``failed``)."""
+    def apply(
+        self, plan: Plan, *, undoable: bool = True, snapshot: bool = False, folder: Path | None = None
+    ) -> None:  # fmt: skip
+        """Do what a plan says (``progressed``, then ``reported`` or ``failed``); see :class:`ApplyRequest`."""
         if self._path != plan.path:
             advice = "Plan it again on the file that is open."
             self.failed.emit(_refused("The plan is for a file that is not open", str(plan.path), advice))
         elif not self._is_refused(plan.path):
             self._number += 1
-            self._apply_wanted.emit(ApplyRequest(self._number, plan, undoable))
+            self._apply_wanted.emit(ApplyRequest(self._number, plan, undoable, snapshot, folder))
 
     def finish(self, operation_id: str) -> None:
         """Do the rest of an operation on the open file (``progressed``, then ``reported`` or ``failed``)."""

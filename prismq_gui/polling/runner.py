@@ -32,11 +32,16 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """Apply this plan; ``undoable`` False keeps nothing that undoing would need."""
+    """Apply this plan; ``undoable`` False keeps nothing that undoing would need.
+
+    ``snapshot``: first the file is copied whole, into ``folder`` (None is the usual one, beside the file).
+    """
 
     number: int
     plan: Plan
     undoable: bool = True
+    snapshot: bool = False
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +128,14 @@ class Runner(Worker):
     def apply(self, request: ApplyRequest) -> None:
         """Do what a plan says. A report comes even where it was stopped before it began."""
         self._number, self._progressed_at = request.number, 0.0
+        from prismq_gui.operations.snapshots import Snapshot  # noqa: PLC0415 - of no use at the window's start
+
         report = self._operator(request.plan.path).apply(
-            request.plan, on_progress=self._on_progress, should_stop=self._should_stop, undoable=request.undoable
+            request.plan,
+            on_progress=self._on_progress,
+            should_stop=self._should_stop,
+            undoable=request.undoable,
+            snapshot=Snapshot(request.folder) if request.snapshot else None,
         )
         self.reported.emit(request.number, report)
 

@@ -85,19 +85,21 @@ QToolButton[role="chip"]:hover { background: $hover; border-color: $border_stron
 QToolButton[role="chip"]:checked { background: $selection; border-color: $accent; }
 QToolButton[role="chip"]:focus { border-color: $accent; }
 
-QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $surface; color: $text;
-  border: 1px solid $border_strong; border-radius: ${s1}px; selection-background-color: $accent;
-  selection-color: $on_accent; }
+QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QDateTimeEdit, QComboBox {
+  background: $surface; color: $text; border: 1px solid $border_strong; border-radius: ${s1}px;
+  selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit { placeholder-text-color: $muted; }
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { padding: ${s1}px ${s1_5}px; min-height: ${s5}px; }
+QLineEdit, QSpinBox, QDoubleSpinBox, QDateTimeEdit, QComboBox { padding: ${s1}px ${s1_5}px; min-height: ${s5}px; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus { border: 1px solid $accent; }
+QSpinBox:focus, QDoubleSpinBox:focus, QDateTimeEdit:focus { border: 1px solid $accent; }
 QLineEdit:disabled, QComboBox:disabled { color: $disabled; border-color: $border; background: $window; }
 QPlainTextEdit[role="text-panel"] { border: 1px solid transparent; border-radius: 0; background: $surface;
   font-family: "$mono_family"; }
 QPlainTextEdit[role="text-panel"]:focus { border: 1px solid $accent; }
 QComboBox QLineEdit, QComboBox QLineEdit:focus { border: none; padding: 0; min-height: 0; background: transparent; }
-QComboBox::drop-down { border: none; width: ${s6}px; subcontrol-origin: padding; subcontrol-position: right center; }
-QComboBox::down-arrow { image: url("$arrow"); width: ${s4}px; height: ${s4}px; }
+QComboBox::drop-down, QDateTimeEdit::drop-down { border: none; width: ${s6}px; subcontrol-origin: padding;
+  subcontrol-position: right center; }
+QComboBox::down-arrow, QDateTimeEdit::down-arrow { image: url("$arrow"); width: ${s4}px; height: ${s4}px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong; padding: ${s1}px;
   selection-background-color: $selection; selection-color: $text; }
 

@@ -75,6 +75,7 @@ class DatabasePage(QScrollArea):
         self.format_card = LinesCard(theme, "Format", self)
         self.wal_card = WalCard(theme, self)
         self.care_buttons = {id: self._care_button(id) for id in CARE}
+        self.history_button = self._care_button("history", Place.EDIT)
         self.model = PlainTableModel(words.BACKUP_COLUMNS, self)
         self.table = BigTableView(theme, self)
         self.newest = ElidedLabel("muted", self)
@@ -93,8 +94,8 @@ class DatabasePage(QScrollArea):
         self._actions["refresh"].triggered.connect(lambda _checked: self.look(anew=True))
         self.clear()
 
-    def _care_button(self, id: str) -> QToolButton:
-        button = self._actions.button(id, self, place=Place.DATABASE)
+    def _care_button(self, id: str, place: Place = Place.DATABASE) -> QToolButton:
+        button = self._actions.button(id, self, place=place)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         set_role(button, "chip")
         return button
@@ -148,6 +149,7 @@ class DatabasePage(QScrollArea):
         care = FlowLayout(spacing=space(2))
         for button in self.care_buttons.values():
             care.addWidget(button)
+        care.addWidget(self.history_button)
         layout.addWidget(label("Look after the file", "strong", body))
         layout.addLayout(care)
         layout.addWidget(label("Backups", "strong", body))
@@ -165,7 +167,8 @@ class DatabasePage(QScrollArea):
         layout.addStretch(1)
         self.setWidget(body)
         tab_in_order(
-            *self.care_buttons.values(), self.back_up_button, self.restore_other_button, self.folder_button, self.table,
+            *self.care_buttons.values(), self.history_button, self.back_up_button, self.restore_other_button,
+            self.folder_button, self.table,
             self.verify_button, self.open_button, self.compare_button, self.restore_button,
         )  # fmt: skip
 

@@ -221,6 +221,11 @@ class DetailPanel(QFrame):
         """The id of the task that is shown or awaited, None without one."""
         return self._task_id
 
+    @property
+    def detail(self) -> TaskDetail | None:
+        """All of the task that is shown, None while none is."""
+        return self._detail
+
     def clear(self) -> None:
         """Show that no task is chosen."""
         self._forget(None)

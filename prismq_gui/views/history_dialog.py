@@ -20,7 +20,7 @@ from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.fitting import resize_within_screen
 from prismq_gui.views.plain_text import label, tooltip, visible
 from prismq_gui.views.plan_lines import PlanLines
-from prismq_gui.views.plan_words import STATES
+from prismq_gui.views.plan_words import state_words
 from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
 
@@ -173,7 +173,7 @@ class HistoryDialog(QDialog):
         chosen = self.chosen()
         self._details.setVisible(chosen is not None)
         if chosen is not None:
-            icon, role = STATES[chosen.state.value][1:]
+            icon, role = state_words(chosen.state.value)[1:]
             self._icon.setPixmap(self._theme.pixmap(icon, role, self._theme.space(5), self))
             self.sentence.setText(visible(words.name_of(chosen)))
             self.outcome.setText(visible(words.outcome_of(chosen)))

@@ -12,15 +12,15 @@ from prismq_gui.models.times import local_time, short_time
 from prismq_gui.operations.journal_records import Operation, State
 from prismq_gui.operations.messages import OperationKind, Plan
 from prismq_gui.views.plan_lines import Line, skip_lines
-from prismq_gui.views.plan_words import STATES, value_words, words_of
+from prismq_gui.views.plan_words import state_words, value_words, words_of
 
 COLUMNS = (
-    Column("started", "When", 17),
-    Column("what", "What", 24),
-    Column("changed", "Changed", 10, numeric=True),
-    Column("planned", "Planned", 10, numeric=True),
-    Column("state", "State", 18),
-    Column("who", "Who", 26),
+    Column("started", "When", 15),
+    Column("what", "What", 30),
+    Column("changed", "Changed", 8, numeric=True),
+    Column("planned", "Planned", 8, numeric=True),
+    Column("became", "State", 16),
+    Column("who", "Who", 16),
 )
 MAX_TEXT = 300
 
@@ -48,7 +48,7 @@ def _cells(operation: Operation, kinds: dict[str, str]) -> tuple[str, ...]:
         what,
         f"{operation.changed:,}",
         f"{operation.planned:,}",
-        STATES[operation.state.value][0],
+        state_words(operation.state.value)[0],
         one_line(operation.who[:MAX_TEXT]),
     )
 
@@ -88,6 +88,8 @@ def outcome_of(operation: Operation) -> str:
             return f"It is being carried out: {count} so far."
         case State.INTERRUPTED:
             return f"The program ended in the middle of it: {count} were changed."
+        case State.STAGED:
+            return f"The first ones were done, {count}; the rest waits until you finish it or take it back."
         case State.UNDONE:
             return "It was taken back wholly."
         case State.PARTLY_UNDONE:
@@ -128,7 +130,7 @@ def rest_of(operation: Operation) -> Plan:
 
 def operation_text(operation: Operation, operations: tuple[Operation, ...]) -> str:
     """Return all that is known of an operation as plain text for the clipboard."""
-    lines = [name_of(operation), f"State: {STATES[operation.state.value][0]}", operation.sentence]
+    lines = [name_of(operation), f"State: {state_words(operation.state.value)[0]}", operation.sentence]
     for title, found in sections_of(operation, operations):
         lines += [title, *(f"  {figure} {what}".rstrip() for what, figure in found)] if found else []
     lines.append(f"File: {operation.path}")

@@ -9,10 +9,11 @@ import math
 import time
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.consent import TypedConsent
@@ -28,6 +29,7 @@ from prismq_gui.views.typed_consent import TypedConsentBox
 from prismq_gui.views.wish_fields import WishFields
 
 _KEYS = {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space}
+SNAPSHOT_FACT = "Snapshot beforehand"  # of plans that had better be carried out with one
 TWICE_S = 0.4  # a second Enter so soon was pressed by mistake, before what came of the first was seen
 NO_JOURNAL = "This cannot be undone: there is no folder of your own data in which a journal could be kept."
 
@@ -62,10 +64,12 @@ class PlanDialog(QDialog):
         self.kind = self._wish.kind
         self._target = target
         self._plan: Plan | None = None
-        self._carry_out: Callable[[Plan], None] = engine.apply
+        self._carry_out: Callable[[Plan], None] | None = None  # the engine does, where nobody else does
+        self.backup_folder: Path | None = None  # of snapshots; None is the usual one, beside the file
         self.consent_for: Callable[[Plan, Target | None], TypedConsent | None] = lambda _plan, _target: None
         self.report: Report | None = None
         self._began = -math.inf
+        self._is_snapshot_offered = self._has_asked = False
         self.step = Step.PLANNING
         self.setWindowTitle(words_of(self.kind).title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -75,6 +79,7 @@ class PlanDialog(QDialog):
         self.notes = label("", "", self, wrap=True)
         self.fields = fields
         self.lines = PlanLines(theme, self)
+        self.snapshot = QCheckBox("First make a snapsh&ot of the whole file", self)
         self.consent = TypedConsentBox(theme, self)
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
@@ -119,13 +124,14 @@ class PlanDialog(QDialog):
             layout.addWidget(self.fields)
         layout.addWidget(self.bar)
         layout.addWidget(self.lines, 1)
+        layout.addWidget(self.snapshot)
         layout.addWidget(self.consent)
         layout.addStretch(0)  # takes the room while there are no lines: else the words would drift apart
         layout.addLayout(buttons)
         chosen = self.fields.stops() if self.fields is not None else ()
         tab_in_order(
-            *chosen, self.lines, self.consent.line, self.copy_button, self.undo_button, self.again_button,
-            self.stop_button, self.back_button, self.confirm_button,
+            *chosen, self.lines, self.snapshot, self.consent.line, self.copy_button, self.undo_button,
+            self.again_button, self.stop_button, self.back_button, self.confirm_button,
         )  # fmt: skip
         resize_within_screen(self, space(155), space(120))
 
@@ -166,11 +172,21 @@ class PlanDialog(QDialog):
         self._plan = None
         if wish is None:
             self._engine.stop_operation()
-            self.lines.clear()
-            self._show_words("circle-alert", "danger", self.fields.mistake() if self.fields else "")
-            self._show_step(Step.PREVIEW)
+            self._show_unchosen()
             return
         self._engine.plan(wish, self._target)
+
+    def _show_unchosen(self) -> None:
+        """Show what is still to be chosen, or what is wrong with it; nothing can be confirmed."""
+        assert self.fields is not None
+        is_first, self._has_asked = not self._has_asked, True
+        self.lines.clear()
+        icon, role = ("circle-alert", "danger") if self.fields.is_mistaken else ("info", "info")
+        self._show_words(icon, role, self.fields.mistake())
+        self.confirm_button.setText(words_of(self.kind).verb)
+        self._show_step(Step.PREVIEW)
+        if is_first:
+            self.fields.first().setFocus()
 
     def _on_fields_changed(self) -> None:
         if self.step in (Step.PLANNING, Step.PREVIEW):
@@ -189,6 +205,7 @@ class PlanDialog(QDialog):
         self.stop_button.setVisible(step is Step.RUNNING)
         self.stop_button.setEnabled(True)
         self.progress_label.setText("")
+        self.snapshot.setVisible(step is Step.PREVIEW and self._is_snapshot_offered)
         self.confirm_button.setVisible(step is Step.PREVIEW or has_fields)
         self.back_button.setVisible(step is not Step.RUNNING)
         self.back_button.setText("&Close" if step is Step.DONE else "Go &back")
@@ -220,8 +237,11 @@ class PlanDialog(QDialog):
             self._show_plan(plan)
 
     def _show_plan(self, plan: Plan) -> None:
-        had_fields = self.confirm_button.text() != ""
+        is_first, self._has_asked = not self._has_asked, True
         self._plan = plan
+        self._is_snapshot_offered = self._carry_out is None and any(name == SNAPSHOT_FACT for name, _text in plan.facts)
+        if is_first:
+            self.snapshot.setChecked(self._is_snapshot_offered)
         if plan.refusal is not None:
             self._show_problem(plan.refusal)
             return
@@ -231,9 +251,10 @@ class PlanDialog(QDialog):
         warnings = "\n".join((*plan.warnings, *(() if is_kept else (NO_JOURNAL,))))
         role = "warning" if warnings or words_of(self.kind).is_dangerous else "info"
         self._show_words("triangle-alert" if warnings else "info", role, plan.sentence, warnings if possible else "")
-        self._show_step(Step.PREVIEW if possible or self.fields is not None else Step.DONE)
+        must_choose = self.fields is not None and self.fields.is_needed
+        self._show_step(Step.PREVIEW if possible or must_choose else Step.DONE)
         if self.step is Step.PREVIEW:
-            self._ask(plan, is_first=not had_fields)
+            self._ask(plan, is_first=is_first)
         else:
             self.back_button.setFocus()
 
@@ -245,9 +266,10 @@ class PlanDialog(QDialog):
         first = self.back_button if dangerous else self.confirm_button
         first.setDefault(True)
         self._show_confirm()
-        if self.fields is not None:
-            if is_first:  # later on the person is at work in them
-                self.fields.first().setFocus()
+        if self.fields is not None and not is_first:
+            return  # the person is at work in them
+        if self.fields is not None and self.fields.is_needed:
+            self.fields.first().setFocus()
         elif self.consent.is_asked:
             self.consent.focus_line()
         else:
@@ -266,7 +288,12 @@ class PlanDialog(QDialog):
         self._show_step(Step.RUNNING)
         self._began = time.monotonic()
         self.setFocus()  # not on a button: a second Enter would press it
-        (carry_out or self._carry_out)(plan)
+        carry_out = carry_out or self._carry_out
+        if carry_out is not None:
+            carry_out(plan)
+        else:
+            wanted = self._is_snapshot_offered and self.snapshot.isChecked()
+            self._engine.acting.apply(plan, snapshot=wanted, folder=self.backup_folder)
 
     def _on_engine_progressed(self, progress: Progress) -> None:
         if self.step is not Step.RUNNING:
@@ -305,8 +332,8 @@ class PlanDialog(QDialog):
     def _is_of_journal(self, problem: Problem) -> bool:
         """Whether nothing was done since what undoing needs could not be kept."""
         folder = self._engine.acting.journal_folder
-        is_first = self._carry_out == self._engine.apply and self.kind is not OperationKind.UNDO
-        return folder is not None and is_first and problem.subject.startswith(str(folder))
+        is_new = self._carry_out is None and self.kind is not OperationKind.UNDO
+        return folder is not None and is_new and problem.subject.startswith(str(folder))
 
     def _on_again_button_clicked(self) -> None:
         if self._plan is None or self.report is None or self.report.problem is None:

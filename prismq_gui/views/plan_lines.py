@@ -51,6 +51,8 @@ class PlanLines(QTreeWidget):
         are_words = any(len(value) > MAX_FIGURE for _name, value in facts)
         if are_words:
             self._section("To be known", [(f"{name}: {value}", "") for name, value in facts])
+        for line in self._section_of_changes(plan):
+            line.setFont(0, self._theme.font("mono"))
         for status, groups in by_status(plan.groups):
             count = f"{sum(group.count for group in groups):,}"
             title = "Will be as before" if plan.kind is OperationKind.UNDO else "Will be changed"
@@ -58,8 +60,6 @@ class PlanLines(QTreeWidget):
             section = self._section(f"{title}: {full_status_words(status)}", lines, count)
             if section is not None:
                 section.setIcon(0, self._theme.status_icon(status_of(status)))
-        for line in self._section_of_changes(plan):
-            line.setFont(0, self._theme.font("mono"))
         self._section("Will be left as they are", skip_lines(plan.skips))
         examples = self._section("The first of them", [example_line(row) for row in plan.sample])
         for item, row in zip(_children(examples), plan.sample, strict=False):

@@ -43,11 +43,12 @@ _WORDS: Mapping[str, KindWords] = {
     "vacuum": KindWords("Vacuum the file", "&Vacuum the file", "Vacuum", True, is_of_tasks=False),
 }
 
-STATES: Mapping[str, tuple[str, str, str]] = {  # words, icon, colour
+_STATES: Mapping[str, tuple[str, str, str]] = {  # words, icon, colour
     "running": ("Running", "loader", "info"),
     "finished": ("Done", "circle-check", "success"),
     "stopped": ("Stopped", "octagon-x", "warning"),
     "failed": ("Failed", "circle-alert", "danger"),
+    "staged": ("First ones done", "hourglass", "info"),
     "interrupted": ("Cut off", "triangle-alert", "danger"),
     "undone": ("Taken back", "undo-2", "muted"),
     "partly undone": ("Partly taken back", "undo-2", "warning"),
@@ -62,6 +63,11 @@ def words_of(kind: OperationKind | str) -> KindWords:
         return known
     shown = one_line(name.replace("-", " ").capitalize(), 40)
     return KindWords(shown, f"&{shown}", shown)
+
+
+def state_words(state: str) -> tuple[str, str, str]:
+    """Return what a state is called, its icon and its colour, also of one that only a newer program knows."""
+    return _STATES.get(state) or (one_line(state.capitalize(), 40), "info", "muted")
 
 
 def confirm_words(plan: Plan) -> str:

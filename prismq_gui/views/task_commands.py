@@ -11,8 +11,9 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from prismq_gui.actions.registry import Place
+from prismq_gui.backup_folders import folder_of
 from prismq_gui.insight.problems import Problem
-from prismq_gui.operations.messages import OperationKind, Recorded, Report, Target
+from prismq_gui.operations.messages import OperationKind, Recorded, Report, Selected, Target
 from prismq_gui.polling.runner import HistoryTold
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views.database_commands import DatabaseCommands
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from prismq_gui.views.history_dialog import HistoryDialog
     from prismq_gui.views.main_window import MainWindow
     from prismq_gui.views.tasks_page import TasksPage
+    from prismq_gui.views.wish_fields import WishFields
 
 MOST_STATUSES = 50  # of so many selected tasks it is looked at what may be done with them
 
@@ -79,6 +81,18 @@ class TaskCommands(DatabaseCommands):
         """Preview that the selected tasks are put off."""
         self._operate_selected(OperationKind.RUN_AT)
 
+    def edit(self) -> None:
+        """Preview an edit: of all of one task, or of single values in several."""
+        self._operate_selected(OperationKind.EDIT)
+
+    def duplicate(self) -> None:
+        """Preview new tasks like the selected ones."""
+        self._operate_selected(OperationKind.DUPLICATE)
+
+    def enqueue(self) -> None:
+        """Ask for a new task, and preview it."""
+        self._operate(OperationKind.ENQUEUE, None)
+
     def _operate_selected(self, kind: OperationKind) -> None:
         self._operate(kind, self._window.tasks_page.selected())
 
@@ -103,6 +117,10 @@ class TaskCommands(DatabaseCommands):
     def release_matching(self) -> None:
         """Preview that all that match are taken from their workers."""
         self._operate_matching(OperationKind.RELEASE)
+
+    def edit_matching(self) -> None:
+        """Preview an edit of single values in all that match."""
+        self._operate_matching(OperationKind.EDIT)
 
     def delete_matching(self) -> None:
         """Preview a deletion of all that match."""
@@ -147,10 +165,9 @@ class TaskCommands(DatabaseCommands):
         """Return a dialog that is not open yet, None where another one is."""
         if self.plan_dialog is not None or self.care_dialog is not None:
             return None
-        from prismq_gui.views.wish_fields import fields_for  # noqa: PLC0415 - not of use at each start
-
-        fields = fields_for(self._theme, kind, priority=self._selected_priority())
+        fields = None if isinstance(target, Recorded) else self._fields(kind, target)
         dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window, fields=fields)
+        dialog.backup_folder = folder_of(self._window.settings.backup_folders, self._window.session.path)
         dialog.consent_for = self._window.desk.consent_for_plan
         self.plan_dialog = dialog
         dialog.done_with.connect(self._on_dialog_done_with)
@@ -158,6 +175,22 @@ class TaskCommands(DatabaseCommands):
         dialog.finished.connect(self._on_dialog_finished)
         self._window.update_actions()
         return dialog
+
+    def _fields(self, kind: OperationKind, target: Target | None) -> WishFields | None:
+        """Return what is chosen within the preview of a kind."""
+        if kind not in (OperationKind.EDIT, OperationKind.ENQUEUE):
+            from prismq_gui.views.wish_fields import fields_for  # noqa: PLC0415 - not of use at each start
+
+            return fields_for(self._theme, kind, priority=self._selected_priority())
+        from prismq_gui.views.edit_fields import EditFields, EnqueueFields, PlaceFields  # noqa: PLC0415 - as above
+
+        if kind is OperationKind.ENQUEUE:
+            snapshot = self._window.session.snapshot
+            return EnqueueFields(self._theme, snapshot.types if snapshot is not None else ())
+        detail = self._window.tasks_page.detail.detail
+        if isinstance(target, Selected) and detail is not None and list(target.ids[:2]) == [detail.row.id]:
+            return EditFields(self._theme, detail)
+        return PlaceFields(self._theme)
 
     def _selected_priority(self) -> int | None:
         page = self._window.tasks_page

@@ -38,6 +38,8 @@ class WishFields(QWidget):
     """
 
     changed = Signal()
+    is_needed = True
+    """Whether the person has to choose before anything is wished."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +58,8 @@ class WishFields(QWidget):
 
     def note_change(self) -> None:
         """Tell, once nothing more is typed; Enter in a field changes nothing."""
-        if self.wish() != self._taken:
+        wish = self.wish()
+        if wish is None or wish != self._taken:
             self._timer.start()
         else:
             self._timer.stop()
@@ -80,6 +83,11 @@ class WishFields(QWidget):
     def mistake(self) -> str:
         """Return why it is no wish yet, '' where it is one."""
         return ""
+
+    @property
+    def is_mistaken(self) -> bool:
+        """Whether something is wrong, rather than not chosen yet."""
+        return True
 
     def first(self) -> QWidget:
         """Return the field in which the person begins."""
@@ -120,8 +128,78 @@ class PriorityFields(WishFields):
         return self.box
 
 
+class RetryFields(WishFields):
+    """Whether all are queued at once, one after the other in time, or a few first."""
+
+    is_needed = False
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self.way = QComboBox(self)
+        self.way.addItems(["All at once", "Spread over minutes", "So many a minute", "A few first, the rest later"])
+        self.way.setAccessibleName("How they are queued")
+        self.number = QSpinBox(self)
+        self.number.setAccessibleName("Number")
+        self.number.setMinimumWidth(theme.space(24))
+        self.told = label("", "muted", self, wrap=True)
+        title = label("", "", self)
+        title.setText("&How")
+        title.setBuddy(self.way)
+        row = QHBoxLayout()
+        row.setSpacing(theme.space(3))
+        for widget in (title, self.way, self.number):
+            row.addWidget(widget)
+        row.addWidget(self.told, 1)
+        self.rows.addLayout(row)
+        self.way.currentIndexChanged.connect(self._on_way_current_index_changed)
+        self.number.valueChanged.connect(lambda _value: self.note_change())
+        self._show_way()
+
+    def _on_way_current_index_changed(self, _index: int) -> None:
+        self._show_way()
+        self.note_change()
+
+    def _show_way(self) -> None:
+        way = self.way.currentIndex()
+        most, usual, told = _WAYS[way]
+        self.number.setVisible(way > 0)
+        self.number.blockSignals(True)
+        self.number.setRange(1, most)
+        self.number.setValue(usual)
+        self.number.blockSignals(False)
+        self.told.setText(told)
+
+    def wish(self) -> Wish:
+        """Return the wish to retry, at the chosen pace."""
+        from prismq_gui.operations.retries import retry  # noqa: PLC0415 - at the first preview, not at the start
+
+        way, number = self.way.currentIndex(), self.number.value()
+        if way == _OVER:
+            return retry(over=timedelta(minutes=number))
+        return retry(per_minute=number if way == _A_MINUTE else None, first=number if way == _FIRST else None)
+
+    def first(self) -> QWidget:
+        """Return the choice."""
+        return self.way
+
+    def stops(self) -> tuple[QWidget, ...]:
+        """Return the fields in the order of Tab."""
+        return (self.way, self.number)
+
+
+_OVER, _A_MINUTE, _FIRST = 1, 2, 3
+_WAYS = (  # the largest number, the usual one, and what is said
+    (1, 1, ""),
+    (365 * 24 * 60, 60, "minutes: they are due one after the other"),
+    (1_000_000, 60, "a minute: they are due one after the other"),
+    (1_000, 5, "first; the history then finishes the rest, or takes them back"),
+)
+
+
 class DeleteFields(WishFields):
     """Whether tasks with a live lease go as well."""
+
+    is_needed = False
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
@@ -259,7 +337,7 @@ class RunAtFields(WishFields):
             other = f"{local:%Y-%m-%d %H:%M:%S} local time"
         else:
             other = f"{chosen:%Y-%m-%d %H:%M:%S} UTC"
-        when = f"in {duration(left_s)}" if left_s > 0 else "that is past: due at once"
+        when = f"in {duration(left_s + 1)}" if left_s > 0 else "that is past: due at once"
         self.told.setText(f"{when}, {other}")
 
 
@@ -278,6 +356,8 @@ def fields_for(
     theme: Theme, kind: OperationKind, parent: QWidget | None = None, *, priority: int | None = None
 ) -> WishFields | None:
     """Return the fields of a kind, None where it needs none."""
+    if kind is OperationKind.RETRY:
+        return RetryFields(theme, parent)
     if kind is OperationKind.PRIORITY:
         return PriorityFields(theme, priority, parent)
     if kind is OperationKind.RUN_AT:

@@ -249,3 +249,59 @@ def test_a_change_of_another_program_is_no_undo_of_ours(opened: Driver, sample_d
     opened.act("undo_last")
     opened.until(lambda: "nothing to undo" in opened.window.status_line.message_label.text())
     assert opened.window.commands.plan_dialog is None
+
+
+def test_a_payload_is_edited_only_as_json_with_the_change_shown_and_taken_back(opened: Driver, sample_db: Path) -> None:
+    before = exact_rows(sample_db, "task_queue")
+    opened.filter(statuses=("queued",))
+    wanted = opened.select_first()
+    opened.until(lambda: opened.window.tasks_page.detail.detail is not None)
+    dialog = opened.preview("edit")
+    editor = dialog.fields.editors["payload"]  # type: ignore[union-attr]
+    opened.until(editor.hasFocus)
+    assert not dialog.confirm_button.isEnabled()
+    editor.setPlainText('{"a": }')
+    opened.until(lambda: "line 1, column 7" in dialog.sentence.text())
+    assert not dialog.confirm_button.isEnabled()
+    editor.setPlainText('{"a": 1}')
+    opened.until(dialog.confirm_button.isEnabled)
+    assert any(f"#{wanted} payload.a: nothing → 1" in line for line in dialog.lines.lines())
+    confirm(opened, dialog)
+    assert run_sql(sample_db, "SELECT payload FROM task_queue WHERE id = ?", (wanted,)) == [('{"a": 1}',)]
+    dialog.undo_button.click()
+    confirm(opened, plan_dialog(opened, dialog)).reject()
+    assert exact_rows(sample_db, "task_queue") == before
+
+
+def test_a_few_are_retried_first_and_the_history_finishes_the_rest(opened: Driver, sample_db: Path) -> None:
+    opened.filter(statuses=("failed",))
+    count = run_sql(sample_db, "SELECT count(*) FROM task_queue WHERE status = 'failed'")[0][0]
+    dialog = opened.preview("retry_matching")
+    assert dialog.confirm_button.hasFocus()
+    dialog.fields.way.setCurrentIndex(3)  # type: ignore[union-attr]
+    dialog.fields.settle()  # type: ignore[union-attr]
+    opened.until(lambda: dialog.step is Step.PREVIEW)
+    confirm(opened, dialog).reject()
+    left = "SELECT count(*) FROM task_queue WHERE status = 'failed'"
+    assert run_sql(sample_db, left) == [(count - 5,)]
+    told = history(opened)
+    opened.until(told.finish_button.isVisible)
+    told.finish_button.click()
+    confirm(opened, plan_dialog(opened, dialog)).reject()
+    assert run_sql(sample_db, left) == [(0,)]
+    told.close()
+
+
+def test_a_new_task_is_put_in_and_taken_out_again(opened: Driver, sample_db: Path) -> None:
+    before = exact_rows(sample_db, "task_queue")
+    dialog = opened.preview("enqueue")
+    fields = dialog.fields
+    fields.type.setCurrentText("video.render")  # type: ignore[union-attr]
+    fields.payload.setPlainText('{"url": "https://example.org"}')  # type: ignore[union-attr]
+    opened.until(dialog.confirm_button.isEnabled)
+    confirm(opened, dialog)
+    made = run_sql(sample_db, "SELECT type, payload, status FROM task_queue ORDER BY id DESC LIMIT 1")
+    assert made == [("video.render", '{"url": "https://example.org"}', "queued")]
+    dialog.undo_button.click()
+    confirm(opened, plan_dialog(opened, dialog)).reject()
+    assert exact_rows(sample_db, "task_queue") == before
