@@ -21,7 +21,7 @@ from prismq_gui.insight.sqlite_errors import READ_ERRORS
 from prismq_gui.operations.cells import pack, unpack
 from prismq_gui.operations.images import Batch, restore
 from prismq_gui.operations.journal_file import JournalFile
-from prismq_gui.operations.journal_records import Entry, Keeping, Operation, State
+from prismq_gui.operations.journal_records import Entry, Keeping, Operation, State, file_name
 from prismq_gui.operations.live import LiveLock, sweep
 from prismq_gui.operations.messages import OperationKind, Skip
 from prismq_gui.operations.recording import Recording
@@ -69,7 +69,7 @@ class Journal:
 
     def operations(self, path: Path | None = None, *, limit: int = MAX_LISTED) -> tuple[Operation, ...]:
         """Return the last operations, the newest first, of one queue file or of all."""
-        where, params = ("WHERE path = ?", (str(path.resolve()),)) if path is not None else ("", ())
+        where, params = ("WHERE path = ?", (file_name(path),)) if path is not None else ("", ())
         return self._listed(f"{where} ORDER BY number DESC LIMIT ?", (*params, limit))
 
     def operation(self, operation_id: str) -> Operation | None:
@@ -88,7 +88,10 @@ class Journal:
                 rows = file.rows(f"SELECT {_COLUMNS} FROM operations {clause}", params)
             except READ_ERRORS as error:
                 raise ProblemError(file.translated(error)) from None
-        return tuple(self._told(row) for row in rows)
+        try:
+            return tuple(self._told(row) for row in rows)
+        except (ValueError, KeyError, TypeError):
+            raise ProblemError(file.problem("The journal holds an operation that cannot be read")) from None
 
     def _told(self, row: Row) -> Operation:
         (number, operation_id, path, device, inode, who, kind, wish, state, planned, changed, skips, sentence,

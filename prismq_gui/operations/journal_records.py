@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -9,6 +10,11 @@ from pathlib import Path
 
 from prismq_gui.insight.messages import Cell
 from prismq_gui.operations.messages import OperationKind, Skip, Wish
+
+
+def file_name(path: Path) -> str:
+    """Return the name under which the journal knows a queue file: absolute, links followed, text in any case."""
+    return os.fsencode(path.resolve()).decode("utf-8", "backslashreplace")
 
 
 class State(Enum):

@@ -15,7 +15,7 @@ from prismq_gui.insight.problems import ProblemError
 from prismq_gui.operations.cells import pack
 from prismq_gui.operations.images import Batch
 from prismq_gui.operations.journal_file import JournalFile
-from prismq_gui.operations.journal_records import Entry, Operation, State
+from prismq_gui.operations.journal_records import Entry, Operation, State, file_name
 from prismq_gui.operations.live import LiveLock
 from prismq_gui.operations.messages import Skip
 from prismq_gui.queue.timestamps import now_utc, utc_text
@@ -49,7 +49,7 @@ class Recording:
             self._file.rows(
                 "INSERT INTO operations (id, path, device, inode, who, kind, wish, state, planned, sentence, undoes, "
                 "started_utc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (entry.id, str(entry.path.resolve()), str(entry.device), str(entry.inode), entry.who,
+                (entry.id, file_name(entry.path), str(entry.device), str(entry.inode), entry.who,
                  entry.wish.kind.value, wish, State.RUNNING.value, entry.planned, entry.sentence, entry.undoes, _now()),
             )  # fmt: skip
             self._number = _int(self._file.rows("SELECT last_insert_rowid()")[0][0])

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prismq_gui.insight.filters import TaskFilter
-from prismq_gui.insight.problems import ProblemKind
+from prismq_gui.insight.problems import ProblemError, ProblemKind
 from prismq_gui.operations import journal_file
 from prismq_gui.operations.cells import RawText, exact_text, pack, unpack
 from prismq_gui.operations.journal import Journal
@@ -191,6 +191,24 @@ def test_two_windows_act_on_one_queue_and_one_journal_at_once(tmp_path: Path):
     assert exact_rows(path, "task_queue") == before
     assert integrity(path) == "ok"
     assert integrity(journal.path) == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_A6_a_file_whose_name_is_no_text_has_a_history_too(tmp_path: Path):
+    path = make_foreign_queue(Path(os.fsdecode(os.fsencode(tmp_path) + b"/q\xff.db")), 2, status="failed")
+    operator = Operator(path, journal=Journal(tmp_path / "data"))
+    report = operator.apply(operator.plan(RETRY, ALL))
+    assert (report.changed, report.problem) == (2, None)
+    assert [each.changed for each in operator.history()] == [2]
+
+
+def test_a_line_of_the_journal_that_is_spoilt_is_told(tmp_path: Path):
+    _path, operator, journal = make(tmp_path, 1)
+    operator.apply(operator.plan(RETRY, ALL))
+    run_sql(journal.path, "UPDATE operations SET wish = '[1'")
+    with pytest.raises(ProblemError) as caught:
+        operator.history()
+    assert "cannot be read" in caught.value.problem.what
 
 
 CELLS = st.one_of(
