@@ -400,3 +400,47 @@ def test_C8_new_tasks_that_were_killed_half_way_are_counted_truly_finished_once_
     undone = bench.undo(report)
     assert (undone.changed, undone.skips) == (600, ())
     assert bench.image() == before
+
+
+# -- beside others
+
+
+BUSY = (
+    "import sqlite3, sys\n"
+    "connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)\n"
+    "print('ready', flush=True)\n"
+    "import threading; over = threading.Event()\n"
+    "threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()\n"
+    "made = 0\n"
+    "while not over.is_set():\n"
+    "    connection.execute(\"INSERT INTO task_queue (type, payload) VALUES ('theirs', '{}')\")\n"
+    "    connection.execute(\"UPDATE task_queue SET status = 'leased', attempts = attempts + 1, locked_by = 'w9', \"\n"
+    "  \"payload = '[9]' WHERE id = (SELECT max(id) FROM task_queue WHERE type = 'job' AND status = 'queued')\")\n"
+    "    made += 1\n"
+    "print(made, flush=True)\n"
+)
+
+
+def test_C15_beside_a_busy_producer_and_worker_each_duplicate_gets_its_own_id_and_edits_overwrite_nothing(
+    tmp_path: Path,
+):
+    bench = Bench(tmp_path, 1_500)
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY, bench.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        duplicated = bench.do(duplicate(), *range(1, 1_501))
+        edited = bench.do(edit(places=[Place("payload", ("seen",), "true")]), *range(1, 1_501))
+        undone = bench.undo(duplicated)
+        process.stdin.close()
+        made = int(process.stdout.readline())
+    assert (duplicated.changed, duplicated.skips) == (1_500, ())
+    assert bench.sql("SELECT count(*) FROM task_queue WHERE type = 'theirs'") == [(made,)]
+    claimed = bench.sql("SELECT count(*) FROM task_queue WHERE type = 'job' AND status = 'leased' AND payload = '[9]'")
+    assert undone.changed == 1_500 - int(str(claimed[0][0]))
+    assert sum(skip.count for skip in undone.skips) == claimed[0][0]
+    assert edited.changed == 1_500  # failed ones, which nobody takes
+    assert integrity(bench.path) == "ok"
