@@ -162,6 +162,17 @@ def test_an_edit_that_would_make_a_payload_too_large_is_told(path: Path):
     assert all(len(change.after) <= VALUE_CHARACTERS for each in made.diffs for change in each.changes)
 
 
+def test_C11_an_edit_that_fails_in_an_index_at_first_leaves_the_other_indexes_whole(path: Path):
+    # Another column's index comes first: SQLite alone leaves its entry deleted, and finds the file corrupt then.
+    run_leniently(path, "UPDATE task_queue SET compatibility = '{bad' WHERE id IN (1, 2)")
+    report = operator_of(path).apply(plan(path, edit(compatibility='{"region": "eu"}'), 1, 2))
+    assert (report.changed, report.problem) == (2, None)
+    assert run_sql(path, "SELECT id FROM task_queue WHERE region = 'eu' ORDER BY id") == [(1,), (2,)]
+    run_sql(path, "DELETE FROM task_queue WHERE id <> 1 AND id <> 2 AND json_valid(payload)")
+    found = run_sql(path, "SELECT count(*) FROM task_queue INDEXED BY ix_task_format WHERE format IS NULL")
+    assert found == run_sql(path, "SELECT count(*) FROM task_queue NOT INDEXED")
+
+
 def test_C11_a_task_that_fails_in_an_index_is_deleted_whole_and_comes_back(path: Path):
     # This column's index comes first: its entry is gone when the other one fails.
     run_leniently(path, "UPDATE task_queue SET compatibility = '{bad' WHERE id = 1")
