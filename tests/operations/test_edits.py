@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prismq_gui.insight.problems import ProblemError
 from prismq_gui.operations import tasks
-from prismq_gui.operations.edits import CHANGED_MEANWHILE, Place, digest, edit
+from prismq_gui.operations.editable import load
+from prismq_gui.operations.edits import CHANGED_MEANWHILE, Place, edit
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.json_diff import MOST_CHANGES, VALUE_CHARACTERS, changes_between
 from prismq_gui.operations.json_splice import NoSuchPlaceError, with_value, without_value
@@ -128,10 +130,22 @@ def test_a_text_that_changed_since_it_was_seen_is_not_overwritten(path: Path):
 
 
 def test_what_a_dialog_showed_is_a_guard_of_its_own(path: Path):
-    seen = digest(run_sql(path, "SELECT payload, compatibility, max_attempts FROM task_queue WHERE id = 2")[0])
+    found = load(path, 2)
+    assert (found.payload, found.compatibility, found.max_attempts, found.inexact) == (ODD_TEXT, "{}", 5, ())
+    seen = found.seen
     assert plan(path, edit(payload="{}", seen=seen), 2).eligible == 1
     run_sql(path, "UPDATE task_queue SET max_attempts = 6 WHERE id = 2")
     assert [skip.reason for skip in plan(path, edit(payload="{}", seen=seen), 2).skips] == [CHANGED_MEANWHILE]
+
+
+def test_what_can_be_edited_of_an_odd_task_is_shown_readably(path: Path):
+    run_leniently(path, "UPDATE task_queue SET payload = x'7bff', max_attempts = 'x' WHERE id = 1")
+    found = load(path, 1)
+    assert (found.payload, found.max_attempts, found.inexact) == ("{\\xff", None, ("payload",))
+    assert plan(path, edit(payload="{}", seen=found.seen), 1).eligible == 1
+    assert load(path, 4).is_running
+    with pytest.raises(ProblemError, match="no longer exists"):
+        load(path, 99)
 
 
 @pytest.mark.parametrize(
