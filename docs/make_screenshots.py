@@ -9,7 +9,9 @@ settings, log and queue file lie in a temporary folder.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -158,8 +160,10 @@ def chosen_for(window: MainWindow, action: str) -> PlanDialog:
 
 
 def taken_back(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
-    """Delete, put off, edit, and take back by the history."""
+    """Delete, look at other previews with choices, and take the deletion back by the history."""
     tasks = window.tasks_page
+    tasks.set_filter(TaskFilter(statuses=("completed",)))
+    wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no completed tasks")
     dialog = chosen_for(window, "delete_matching")
     yield "delete", dialog
     dialog.snapshot.setChecked(False)
@@ -170,8 +174,6 @@ def taken_back(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     wait_until(lambda: tasks.model.is_complete and tasks.model.count > 0, "no waiting tasks")
     dialog = chosen_for(window, "run_at_matching")
     yield "run-at", dialog
-    dialog.confirm()
-    wait_until(lambda: dialog.step is Step.DONE, "no report")
     dialog.reject()
     tasks.table.selectRow(2)
     wait_until(lambda: tasks.detail.is_showing_task, "the task was not read")
@@ -181,12 +183,8 @@ def taken_back(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     wait_until(lambda: not dialog.lines.is_empty and dialog.step is Step.PREVIEW, "no preview of the edit")
     yield "edit", dialog
     dialog.reject()
-    window.actions_["history"].trigger()
-    history = window.commands.history_dialog
-    assert history is not None
-    wait_until(lambda: history.model.rowCount() > 1, "no history")
-    yield "history", history
-    history.undo_requested.emit(history.model.id_at(1))
+    window.actions_["undo_last"].trigger()
+    wait_until(lambda: window.commands.plan_dialog is not None, "no undo")
     undo = window.commands.plan_dialog
     assert undo is not None
     wait_until(lambda: undo.step is Step.PREVIEW, "no preview of the undo")
@@ -194,6 +192,12 @@ def taken_back(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     undo.confirm()
     wait_until(lambda: undo.step is Step.DONE, "no report")
     undo.reject()
+    window.actions_["history"].trigger()
+    history = window.commands.history_dialog
+    assert history is not None
+    wait_until(lambda: history.model.rowCount() > 2, "no history")
+    history.table.selectRow(1)
+    yield "history", history
     history.close()
 
 
@@ -311,6 +315,8 @@ def make(app: QApplication, mode: Mode, out: Path, size: tuple[int, int], data: 
 def main() -> int:
     """Make all pictures; return the exit code."""
     global SAMPLE_COPY  # noqa: PLW0603
+    os.environ["LOGNAME"] = "ann"  # who acts in the pictures, and where
+    socket.gethostname = lambda: "desk"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--size", default="1280x800")

@@ -61,7 +61,7 @@ def sections_of(operation: Operation, operations: tuple[Operation, ...]) -> list
         (f"By {one_line(operation.who[:MAX_TEXT])}", ""),
     ]
     about += [(f"{_name(name)}: {one_line(cell_text(value)[:MAX_TEXT])}", "") for name, value in operation.values
-              if name != "operation"]  # fmt: skip
+              if name != "operation" and (value or name != "even_if_running")]  # fmt: skip
     undone = next((each for each in operations if each.id == operation.undoes), None)
     if undone is not None:
         about.append((f"Takes back: {name_of(undone)}", ""))
