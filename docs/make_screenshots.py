@@ -153,6 +153,7 @@ def alerted(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
 def chosen_for(window: MainWindow, action: str) -> PlanDialog:
     """Ask for something that is chosen within its preview, and wait for that."""
     window.actions_[action].trigger()
+    wait_until(lambda: window.commands.plan_dialog is not None, "no dialog")
     dialog = window.commands.plan_dialog
     assert dialog is not None
     wait_until(lambda: dialog.step is Step.PREVIEW, "no preview")

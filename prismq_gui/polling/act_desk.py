@@ -12,14 +12,23 @@ from PySide6.QtCore import QObject, Signal
 
 from prismq_gui.insight.problems import Problem, ProblemKind
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Report, Target, Wish
-from prismq_gui.polling.runner import ApplyRequest, FinishRequest, HistoryRequest, HistoryTold, PlanRequest, Runner
+from prismq_gui.polling.runner import (
+    ApplyRequest,
+    EditableRequest,
+    EditableTold,
+    FinishRequest,
+    HistoryRequest,
+    HistoryTold,
+    PlanRequest,
+    Runner,
+)
 
 
 class ActDesk(QObject):
     """Lives in the window's thread; every method returns at once. Signals carry what their names say.
 
-    ``history`` and ``cut_off`` carry HistoryTold of the file that is open. ``journal_folder`` is where the journal
-    lies; without one nothing can be undone.
+    ``history`` and ``cut_off`` carry HistoryTold of the file that is open, ``editable`` EditableTold.
+    ``journal_folder`` is where the journal lies; without one nothing can be undone.
     """
 
     planned = Signal(object)
@@ -28,12 +37,14 @@ class ActDesk(QObject):
     failed = Signal(object)
     history = Signal(object)
     cut_off = Signal(object)
+    editable = Signal(object)
 
     _plan_wanted = Signal(object)
     _apply_wanted = Signal(object)
     _finish_wanted = Signal(object)
     _history_wanted = Signal(object)
     _cut_off_wanted = Signal(object)
+    _editable_wanted = Signal(object)
 
     def __init__(self, runner: Runner, journal_folder: Path | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +58,8 @@ class ActDesk(QObject):
         self._finish_wanted.connect(runner.finish)
         self._history_wanted.connect(runner.look_back)
         self._cut_off_wanted.connect(runner.look_for_cut_off)
+        self._editable_wanted.connect(runner.read_editable)
+        runner.editable.connect(self._on_runner_editable)
         runner.planned.connect(self._on_runner_planned)
         runner.progressed.connect(self._on_runner_progressed)
         runner.reported.connect(self._on_runner_reported)
@@ -103,6 +116,11 @@ class ActDesk(QObject):
         if self._path is not None:
             self._history_wanted.emit(HistoryRequest(self._path, only_news))
 
+    def read_editable(self, task_id: int) -> None:
+        """Have it told what can be edited of a task of the open file (``editable``)."""
+        if self._path is not None:
+            self._editable_wanted.emit(EditableRequest(self._path, task_id))
+
     def look_for_cut_off(self) -> None:
         """Have it told which operations on the open file were interrupted (``cut_off``), where any were."""
         if self._path is not None and self.journal_folder is not None:
@@ -143,6 +161,10 @@ class ActDesk(QObject):
     def _on_runner_cut_off(self, told: HistoryTold) -> None:
         if told.path == self._path and not self.read_only:
             self.cut_off.emit(told)
+
+    def _on_runner_editable(self, told: EditableTold) -> None:
+        if told.path == self._path:
+            self.editable.emit(told)
 
     # -- the end
 

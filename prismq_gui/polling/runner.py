@@ -14,6 +14,7 @@ from prismq_gui.operations.messages import OperationKind, Plan, Progress, Target
 from prismq_gui.polling.threads import Worker, guarded
 
 if TYPE_CHECKING:
+    from prismq_gui.operations.editable import Editable
     from prismq_gui.operations.journal_records import Operation
     from prismq_gui.operations.operator import Operator
 
@@ -54,6 +55,24 @@ class FinishRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EditableRequest:
+    """Read what can be edited of a task."""
+
+    path: Path
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EditableTold:
+    """What can be edited of a task, or why that cannot be told."""
+
+    path: Path
+    task_id: int
+    editable: Editable | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRequest:
     """Tell what was done to a file before; ``only_news``: not where the journal is as it was told last."""
 
@@ -81,7 +100,8 @@ class _Seen:
 class Runner(Worker):
     """Lives in the operations thread. Signals carry a request's number with a Plan, Progress, Report or Problem.
 
-    ``told`` and ``cut_off`` carry HistoryTold: all operations on a file, and those that were interrupted.
+    ``told`` and ``cut_off`` carry HistoryTold: all operations on a file, and those that were interrupted; ``editable``
+    EditableTold.
     """
 
     planned = Signal(int, object)
@@ -90,6 +110,7 @@ class Runner(Worker):
     failed = Signal(int, object)
     told = Signal(object)
     cut_off = Signal(object)
+    editable = Signal(object)
 
     def __init__(self, journal_folder: Path | None = None) -> None:
         super().__init__()
@@ -154,6 +175,21 @@ class Runner(Worker):
         if now - self._progressed_at >= PROGRESS_INTERVAL_S or progress.done == progress.total:
             self._progressed_at = now
             self.progressed.emit(self._number, progress)
+
+    @Slot(object)
+    @guarded
+    def read_editable(self, request: EditableRequest) -> None:
+        """Read what can be edited of a task."""
+        if self.stopping:
+            return
+        from prismq_gui.operations.editable import load  # noqa: PLC0415 - only where something is edited
+
+        try:
+            found = load(request.path, request.task_id)
+        except ProblemError as error:
+            self.editable.emit(EditableTold(request.path, request.task_id, problem=error.problem))
+            return
+        self.editable.emit(EditableTold(request.path, request.task_id, found))
 
     # -- what was done before
 

@@ -6,9 +6,11 @@ Owns the editors and the live check of their JSON. What the queue takes is decid
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QGridLayout,
     QLineEdit,
@@ -18,14 +20,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from prismq_gui.insight.messages import TaskDetail, TextPreview
 from prismq_gui.operations.messages import Wish
 from prismq_gui.theme import Theme
 from prismq_gui.views.plain_text import label, one_line, visible
 from prismq_gui.views.wish_fields import USUAL_PRIORITY, WishFields
 
+if TYPE_CHECKING:
+    from prismq_gui.operations.editable import Editable
+
 MOST_ATTEMPTS = 1_000_000
 MAX_REASON = 300
+MOST_EDITED = 65_536  # characters; Qt lays out a line of a million for seconds
 
 
 class JsonEditor(QPlainTextEdit):
@@ -115,37 +120,44 @@ class _JsonFields(WishFields):
 class EditFields(_JsonFields):
     """Payload, compatibility and most attempts of one task."""
 
-    def __init__(self, theme: Theme, detail: TaskDetail, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, task: Editable, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
-        self._detail = detail
+        self._task = task
         self.editors = {
-            name: JsonEditor(theme, name.capitalize(), preview.text if _is_whole(preview) else "", self)
-            for name, preview in (("payload", detail.payload), ("compatibility", detail.compatibility))
+            name.lower(): JsonEditor(theme, name, text if len(text) <= MOST_EDITED else "", self)
+            for name, text in (("Payload", task.payload), ("Compatibility", task.compatibility))
         }
         self.attempts = QSpinBox(self)
         self.attempts.setRange(1, MOST_ATTEMPTS)
-        limit = detail.row.max_attempts
-        self._limit = limit if isinstance(limit, int) and 1 <= limit <= MOST_ATTEMPTS else None
+        limit = task.max_attempts
+        self._limit = limit if limit is not None and 1 <= limit <= MOST_ATTEMPTS else None
         self.attempts.setValue(self._limit or 5)
         self.attempts.setAccessibleName("Most attempts")
+        self.attempts.setMinimumWidth(theme.space(30))
         self.attempts.valueChanged.connect(lambda _value: self.note_change())
         self.tabs = QTabWidget(self)
-        for name, editor in self.editors.items():
-            whole = _is_whole(getattr(detail, name))
-            editor.setEnabled(whole)
-            if not whole:
-                editor.setPlaceholderText("Too long, or no text: edit it by the command line (prismq-gui edit).")
+        for title, (name, editor) in zip(("Pa&yload", "Co&mpatibility"), self.editors.items(), strict=True):
+            if len(getattr(task, name)) > MOST_EDITED:
+                editor.setReadOnly(True)
+                editor.setPlaceholderText("Too long to be edited here: prismq-gui edit does it, place by place.")
             editor.textChanged.connect(self.note_change)
             editor.setMinimumHeight(theme.space(20))
-            self.tabs.addTab(editor, "Pa&yload" if name == "payload" else "Co&mpatibility")
+            self.tabs.addTab(editor, title)
         self.tabs.setMaximumHeight(theme.space(44))
-        self.attempts.setMinimumWidth(theme.space(30))
         self.rows.insertWidget(0, self.tabs, 1)
+        if task.inexact:
+            names = " and ".join(task.inexact)
+            told = f"The {names} is no text in UTF-8: what you save replaces the odd bytes by what is shown here."
+            self.rows.insertWidget(0, label(told, "muted", self, wrap=True))
+        self.running = QCheckBox("Though it is &running: its worker has the old text already", self)
+        self.running.setVisible(task.is_running)
+        self.running.toggled.connect(lambda _on: self.note_change())
+        self.rows.addWidget(self.running)
         self.add("Most &attempts", self.attempts)
 
     def make(self) -> Wish:
         """Return the wish to edit what is another one now."""
-        from prismq_gui.operations.edits import digest, edit  # noqa: PLC0415 - only where something is edited
+        from prismq_gui.operations.edits import edit  # noqa: PLC0415 - only where something is edited
 
         texts = {name: each.toPlainText() if each.is_changed else None for name, each in self.editors.items()}
         for name, text in texts.items():
@@ -154,15 +166,11 @@ class EditFields(_JsonFields):
                 raise ValueError(mistake)
         limit = self.attempts.value() if self.attempts.value() != self._limit else None
         if limit is None and not any(text is not None for text in texts.values()):
-            raise UnchosenError(
-                "Change the payload, the compatibility or the most attempts; what will be is shown here"
-            )
-        detail = self._detail
-        previews = (detail.payload, detail.compatibility)
-        seen = ""
-        if all(_is_whole(each) and "\ufffd" not in each.text for each in previews):
-            seen = digest((*(each.text for each in previews), detail.row.max_attempts))
-        return edit(payload=texts["payload"], compatibility=texts["compatibility"], max_attempts=limit, seen=seen)
+            raise UnchosenError("Change payload, compatibility or most attempts; what will be is shown here")
+        return edit(
+            payload=texts["payload"], compatibility=texts["compatibility"], max_attempts=limit,
+            even_if_running=self.running.isChecked(), seen=self._task.seen,
+        )  # fmt: skip
 
     def first(self) -> QWidget:
         """Return the editor in view."""
@@ -170,11 +178,7 @@ class EditFields(_JsonFields):
 
     def stops(self) -> tuple[QWidget, ...]:
         """Return the fields in the order of Tab."""
-        return (self.tabs.tabBar(), *self.editors.values(), self.attempts)
-
-
-def _is_whole(preview: TextPreview) -> bool:
-    return preview.kind == "text" and not preview.truncated
+        return (self.tabs.tabBar(), *self.editors.values(), self.running, self.attempts)
 
 
 class PlaceFields(_JsonFields):

@@ -64,7 +64,7 @@ class RecoveryNotice(QObject):
         facts = self._window.session.facts
         if facts is not None and facts.write_refusal:
             return f"{changed} {facts.write_refusal}"
-        return f"{changed} Finish it, each of the rest looked at anew, or take it back; first you see what will be."
+        return f"{changed} Finish it or take it back: first you see what will be."
 
     def _acts(self, newest: Operation, count: int) -> tuple[Act, ...]:
         history: Act = ("&History…", self._commands.history)

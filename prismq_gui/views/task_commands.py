@@ -5,6 +5,7 @@ Owns which of these dialogs is open. Must not decide when an action may be used,
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -12,9 +13,13 @@ from PySide6.QtWidgets import QWidget
 
 from prismq_gui.actions.registry import Place
 from prismq_gui.backup_folders import folder_of
+from prismq_gui.insight.filters import TaskFilter
+from prismq_gui.insight.language import parse
+from prismq_gui.insight.language_nodes import quoted
 from prismq_gui.insight.problems import Problem
-from prismq_gui.operations.messages import OperationKind, Recorded, Report, Selected, Target
-from prismq_gui.polling.runner import HistoryTold
+from prismq_gui.operations.messages import Matching, OperationKind, Recorded, Report, Selected, Target, Wish, Workers
+from prismq_gui.polling.runner import EditableTold, HistoryTold
+from prismq_gui.queue.transitions import RUNNING
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views.database_commands import DatabaseCommands
 from prismq_gui.views.plan_dialog import PlanDialog
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from prismq_gui.views.main_window import MainWindow
     from prismq_gui.views.tasks_page import TasksPage
     from prismq_gui.views.wish_fields import WishFields
+    from prismq_gui.views.workers_page import WorkersPage
 
 MOST_STATUSES = 50  # of so many selected tasks it is looked at what may be done with them
 
@@ -40,6 +46,8 @@ class TaskCommands(DatabaseCommands):
         self.plan_dialog: PlanDialog | None = None
         self.history_dialog: HistoryDialog | None = None
         self._undoes_last = False
+        self._edited: int | None = None
+        window.engine.acting.editable.connect(self._on_acting_editable)
         self.recovery = RecoveryNotice(window, self)
         window.engine.acting.history.connect(self._on_acting_history)
 
@@ -82,8 +90,28 @@ class TaskCommands(DatabaseCommands):
         self._operate_selected(OperationKind.RUN_AT)
 
     def edit(self) -> None:
-        """Preview an edit: of all of one task, or of single values in several."""
-        self._operate_selected(OperationKind.EDIT)
+        """Preview an edit: of all of one task, once that is read, or of single values in several."""
+        chosen = self._window.tasks_page.selected()
+        if len(chosen.ids) == 1:
+            self._edited = chosen.ids[0]
+            self._window.engine.acting.read_editable(self._edited)
+        else:
+            self._operate(OperationKind.EDIT, chosen)
+
+    def _on_acting_editable(self, told: EditableTold) -> None:
+        if told.task_id != self._edited:
+            return
+        self._edited = None
+        if told.editable is None:
+            if told.problem is not None:
+                self._tell_problem(told.problem)
+            return
+        from prismq_gui.views.edit_fields import EditFields  # noqa: PLC0415 - not of use at each start
+
+        target = Selected(array("q", (told.task_id,)))
+        dialog = self._plan_dialog(OperationKind.EDIT, target, EditFields(self._theme, told.editable))
+        if dialog is not None:
+            dialog.start()
 
     def duplicate(self) -> None:
         """Preview new tasks like the selected ones."""
@@ -153,19 +181,51 @@ class TaskCommands(DatabaseCommands):
         """Preview a retry of these tasks; return the dialog, None where another one is open."""
         return self._operate(OperationKind.RETRY, target)
 
+    # -- workers
+
+    def serve_workers(self, page: WorkersPage) -> None:
+        """Let workers be relieved of what they hold, or taken off the list."""
+        may_act = self._window.actions_["undo_last"]  # off with the reason where nothing may be changed
+
+        def take_refusal() -> None:
+            page.set_refusal(self._window.actions_.reason("undo_last"))
+
+        may_act.changed.connect(take_refusal)
+        take_refusal()
+        page.release_requested.connect(self.release_held)
+        page.remove_requested.connect(lambda name: self.remove_worker(name, page.model.hearing.silent_after_s))
+
+    def release_held(self, worker: str) -> None:
+        """Preview that all that a worker holds is given back."""
+        held = parse(f"worker:{quoted(worker)}")
+        self._operate(OperationKind.RELEASE, Matching(TaskFilter(statuses=RUNNING, query=held)))
+
+    def remove_worker(self, worker: str, silent_after_s: float) -> None:
+        """Preview that a silent worker is taken off the list."""
+        from prismq_gui.operations.removal import remove_workers  # noqa: PLC0415 - not of use at each start
+
+        self._operate(remove_workers(silent_after_s=silent_after_s), Workers((worker,)))
+
     # -- the dialog
 
-    def _operate(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
+    def mend(self, wish: Wish) -> PlanDialog | None:
+        """Preview that what the health check found is mended; return the dialog, None where another one is open."""
+        return self._operate(wish, None)
+
+    def _operate(self, kind: OperationKind | Wish, target: Target | None) -> PlanDialog | None:
         dialog = self._plan_dialog(kind, target)
         if dialog is not None:
             dialog.start()
         return dialog
 
-    def _plan_dialog(self, kind: OperationKind, target: Target | None) -> PlanDialog | None:
+    def _plan_dialog(
+        self, kind: OperationKind | Wish, target: Target | None, fields: WishFields | None = None
+    ) -> PlanDialog | None:
         """Return a dialog that is not open yet, None where another one is."""
         if self.plan_dialog is not None or self.care_dialog is not None:
             return None
-        fields = None if isinstance(target, Recorded) else self._fields(kind, target)
+        if fields is None and isinstance(kind, OperationKind) and not isinstance(target, Recorded):
+            fields = self._fields(kind)
         dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window, fields=fields)
         dialog.backup_folder = folder_of(self._window.settings.backup_folders, self._window.session.path)
         dialog.consent_for = self._window.desk.consent_for_plan
@@ -176,20 +236,17 @@ class TaskCommands(DatabaseCommands):
         self._window.update_actions()
         return dialog
 
-    def _fields(self, kind: OperationKind, target: Target | None) -> WishFields | None:
+    def _fields(self, kind: OperationKind) -> WishFields | None:
         """Return what is chosen within the preview of a kind."""
         if kind not in (OperationKind.EDIT, OperationKind.ENQUEUE):
             from prismq_gui.views.wish_fields import fields_for  # noqa: PLC0415 - not of use at each start
 
             return fields_for(self._theme, kind, priority=self._selected_priority())
-        from prismq_gui.views.edit_fields import EditFields, EnqueueFields, PlaceFields  # noqa: PLC0415 - as above
+        from prismq_gui.views.edit_fields import EnqueueFields, PlaceFields  # noqa: PLC0415 - as above
 
         if kind is OperationKind.ENQUEUE:
             snapshot = self._window.session.snapshot
             return EnqueueFields(self._theme, snapshot.types if snapshot is not None else ())
-        detail = self._window.tasks_page.detail.detail
-        if isinstance(target, Selected) and detail is not None and list(target.ids[:2]) == [detail.row.id]:
-            return EditFields(self._theme, detail)
         return PlaceFields(self._theme)
 
     def _selected_priority(self) -> int | None:
