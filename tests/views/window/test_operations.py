@@ -156,6 +156,7 @@ def test_stop_ends_after_a_whole_portion(driver: Driver, tmp_path: Path) -> None
     driver.open(path)
     driver.filter(statuses=("failed",))
     dialog = driver.preview("retry_matching")
+    dialog.snapshot.setChecked(False)  # else it might be stopped before the first change
     dialog.confirm_button.click()
     driver.until(lambda: dialog.bar.value() > 0 and dialog.bar.maximum() == 1_000)
     dialog.stop_button.click()
