@@ -187,6 +187,7 @@ class PageBook(QObject):
         page.worker_requested.connect(window.show_tasks_of)
         page.task_requested.connect(window.show_task)
         page.next_requested.connect(window.commands.show_next)
+        window.commands.serve_workers(page)
         page.take_snapshot(window.session.snapshot)
         return page
 

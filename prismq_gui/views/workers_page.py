@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import partial
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -22,6 +23,7 @@ from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.empty_state import EmptyState
 from prismq_gui.views.lane_panel import LanePanel
+from prismq_gui.views.plain_text import tooltip
 from prismq_gui.views.status_chips import thousands
 from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
@@ -35,12 +37,15 @@ COST_SHARE = 10
 class WorkersPage(QWidget):
     """All workers. GUI thread. ``worker_requested`` carries the name of the one whose tasks are wanted.
 
-    ``next_requested`` carries the name of the worker whose next tasks are wanted ('' is any), ``task_requested`` an id.
+    ``next_requested`` carries the name of the worker whose next tasks are wanted ('' is any), ``task_requested`` an id;
+    ``release_requested`` and ``remove_requested`` the name of a worker whose tasks are to be taken, or who is to go.
     """
 
     worker_requested = Signal(object)
     next_requested = Signal(object)
     task_requested = Signal(object)
+    release_requested = Signal(str)
+    remove_requested = Signal(str)
     state_changed = Signal()
 
     def __init__(self, theme: Theme, desk: LookDesk, parent: QWidget | None = None) -> None:
@@ -56,7 +61,10 @@ class WorkersPage(QWidget):
         self.table = BigTableView(theme, self)
         self.lanes = LanePanel(theme, self)
         self.words = ElidedLabel("muted", self)
+        self.release_button = QToolButton(self)
+        self.remove_button = QToolButton(self)
         self.next_button = QToolButton(self)
+        self._refusal = ""
         self.empty = EmptyState(theme, self)
         self._stack = QStackedWidget(self)
         self.splitter = QSplitter(Qt.Orientation.Vertical, self)
@@ -74,6 +82,17 @@ class WorkersPage(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.table.row_activated.connect(self.worker_requested)
         self.table.selected_count_changed.connect(lambda _count: self.state_changed.emit())
+        self.table.current_id_changed.connect(lambda _id: self._show_buttons())
+        release, remove = "Give back what the chosen worker holds", "Take the chosen worker off the list, if silent"
+        for button, words, tip, wanted in (
+            (self.release_button, "Release its tasks…", release, self.release_requested),
+            (self.remove_button, "Remove…", remove, self.remove_requested),
+        ):
+            button.setText(words)
+            button.setStatusTip(tip)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            set_role(button, "chip")
+            button.clicked.connect(partial(self._want, wanted))
         self.next_button.setText("What comes next…")
         set_role(self.next_button, "chip")
         self.next_button.setToolTip("Show what the chosen worker would take next")
@@ -96,14 +115,24 @@ class WorkersPage(QWidget):
         head.setContentsMargins(space(3), space(3), space(3), space(3))
         head.setSpacing(space(2))
         head.addWidget(self.words, 1)
-        head.addWidget(self.next_button)
+        for button in (self.release_button, self.remove_button, self.next_button):
+            head.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
         lanes = self.lanes
-        tab_in_order(self.next_button, self.table, lanes.table_button, lanes.period, lanes.chart, lanes.tree)
+        tab_in_order(
+            self.release_button,
+            self.remove_button,
+            self.next_button,
+            self.table,
+            lanes.table_button,
+            lanes.period,
+            lanes.chart,
+            lanes.tree,
+        )
 
     @property
     def silent_count(self) -> int:
@@ -125,6 +154,7 @@ class WorkersPage(QWidget):
         if not self._is_placed:
             QTimer.singleShot(0, self, self._place_divider)
         self.next_button.setEnabled(snapshot is not None)
+        self._show_buttons()
         self._truncated = snapshot is not None and snapshot.workers_truncated
         self._show_words()
         self._ask_if_due()
@@ -212,6 +242,23 @@ class WorkersPage(QWidget):
     def _on_next_button_clicked(self) -> None:
         name = self.table.current_id
         self.next_requested.emit(name if isinstance(name, str) else "")
+
+    def set_refusal(self, refusal: str) -> None:
+        """Tell why nothing may be changed now, '' where it may."""
+        self._refusal = refusal
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        chosen = isinstance(self.table.current_id, str)
+        off = self._refusal or ("" if chosen else "Choose a worker first.")
+        for button in (self.release_button, self.remove_button):
+            button.setEnabled(not off)
+            button.setToolTip(tooltip(f"{button.statusTip()}\nOff: {off}" if off else button.statusTip()))
+
+    def _want(self, wanted: SignalInstance) -> None:
+        name = self.table.current_id
+        if isinstance(name, str):
+            wanted.emit(name)
 
     def _show_words(self) -> None:
         count, silent = self.model.rowCount(), self.silent_count

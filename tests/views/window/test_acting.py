@@ -255,8 +255,8 @@ def test_a_payload_is_edited_only_as_json_with_the_change_shown_and_taken_back(o
     before = exact_rows(sample_db, "task_queue")
     opened.filter(statuses=("queued",))
     wanted = opened.select_first()
-    opened.until(lambda: opened.window.tasks_page.detail.detail is not None)
-    dialog = opened.preview("edit")
+    opened.act("edit")
+    dialog = plan_dialog(opened)
     editor = dialog.fields.editors["payload"]  # type: ignore[union-attr]
     opened.until(editor.hasFocus)
     assert not dialog.confirm_button.isEnabled()
@@ -305,3 +305,27 @@ def test_a_new_task_is_put_in_and_taken_out_again(opened: Driver, sample_db: Pat
     dialog.undo_button.click()
     confirm(opened, plan_dialog(opened, dialog)).reject()
     assert exact_rows(sample_db, "task_queue") == before
+
+
+def test_a_silent_worker_gives_back_what_it_holds_and_leaves_the_list(opened: Driver, sample_db: Path) -> None:
+    held = "SELECT count(*) FROM task_queue WHERE locked_by = ? AND status IN ('leased', 'processing')"
+    name = run_sql(sample_db, "SELECT locked_by FROM task_queue WHERE status IN ('leased', 'processing')")[0][0]
+    before, workers = exact_rows(sample_db, "task_queue"), exact_rows(sample_db, "workers")
+    assert isinstance(name, str)
+    opened.act("show_workers")
+    page = opened.window.workers_page
+    opened.until(lambda: page.table.select_id(name))
+    page.release_button.click()
+    confirm(opened, plan_dialog(opened)).reject()
+    assert run_sql(sample_db, held, (name,)) == [(0,)]
+    opened.act("undo_last")
+    confirm(opened, plan_dialog(opened)).reject()
+    assert exact_rows(sample_db, "task_queue") == before
+    page.remove_button.click()
+    dialog = plan_dialog(opened)
+    assert dialog.confirm_button.text().replace("&", "") == "Remove 1 worker"
+    confirm(opened, dialog)
+    assert len(exact_rows(sample_db, "workers")) == len(workers) - 1
+    dialog.undo_button.click()
+    confirm(opened, plan_dialog(opened, dialog)).reject()
+    assert sorted(exact_rows(sample_db, "workers")) == sorted(workers)
