@@ -15,7 +15,7 @@ from pathlib import Path
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.applying import Order, Others, carry_out, go_on, nothing_done
 from prismq_gui.operations.journal import Journal
-from prismq_gui.operations.journal_records import Operation, State
+from prismq_gui.operations.journal_records import UNFINISHED, Operation, State
 from prismq_gui.operations.kinds import SPECIAL, apply_special, finish_special, plan_special
 from prismq_gui.operations.maintenance import VacuumRun, plan_vacuum
 from prismq_gui.operations.mending import apply_mending
@@ -282,6 +282,9 @@ class Operator:
             return _unknown(self._path)
         if operation.state is State.RUNNING:
             return _at_work(self._path)
+        if operation.state in UNFINISHED and not operation.can_be_finished:
+            what, advice = "What was left of the operation is not known, so the rest cannot be done", "Begin it anew."
+            return _refused(what, self._path, advice)
         if not operation.can_be_finished:
             return _refused("The operation was not stopped or interrupted, so there is no rest of it", self._path)
         if not same_file(operation, self._path):

@@ -285,7 +285,7 @@ class _Look:
         self._connection = connection
         self._should_stop = should_stop
         self._groups, self._skips = GroupTally(), SkipTally()
-        self._eligible = 0
+        self._eligible = self._going = 0
         self.sample: list[int] = []
         self.refusal: Problem | None = None
 
@@ -304,6 +304,7 @@ class _Look:
                     self._skips.add(reasons[unit.task_id], unit.task_id)
                     continue
                 self._eligible += 1
+                self._going += _deletes(unit)
                 self._groups.add(_status(columns, unit), "")
                 if len(self.sample) < _SAMPLE and any(change.table == TASKS for change in unit.changes):
                     self.sample.append(unit.task_id)
@@ -326,6 +327,8 @@ class _Look:
         nouns = ("task", "tasks") if operation.wish is None else verb_of(operation.wish).noun
         noun = f"{self._eligible:,} {nouns[self._eligible != 1]}"
         sentence = f"{noun} will be as before {what}"
+        if self._going == self._eligible:
+            sentence = f"{noun} that came by {what} will go again, with their log lines"
         if self._skips.total:
             sentence += f"; {self._skips.total:,} will not, since {reasons_text(skips)}"
         if not self._eligible:

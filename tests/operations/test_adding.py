@@ -93,6 +93,9 @@ def test_a_duplicate_waits_without_attempts_and_key_and_goes_by_undo(bench: Benc
     rows = bench.sql("SELECT id, payload, status, attempts, idempotency_key, locked_by FROM task_queue WHERE id > 6")
     assert rows == [(7, '{"n": 2}', "queued", 0, None, None), (8, '{"n": 4}', "queued", 0, None, None)]
     assert bench.sql("SELECT message FROM task_logs WHERE task_id = 8") == [(f"duplicated from task 4 by {WHO}",)]
+    told = bench.operator.plan(OperationKind.UNDO, Recorded(report.operation_id)).sentence
+    assert told.startswith("2 tasks that came by the duplicate of ")
+    assert told.endswith(" will go again, with their log lines.")
     undone = bench.undo(report)
     assert (undone.changed, undone.skips) == (2, ())
     assert bench.image() == before
