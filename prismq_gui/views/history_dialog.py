@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSplitt
 from prismq_gui.actions.build import ActionSet
 from prismq_gui.models.plain_table_model import PlainTableModel
 from prismq_gui.operations.journal_records import Operation, State
+from prismq_gui.operations.messages import Report
 from prismq_gui.polling.act_desk import ActDesk
 from prismq_gui.polling.runner import HistoryTold
 from prismq_gui.theme import Theme, set_role
@@ -119,7 +120,7 @@ class HistoryDialog(QDialog):
         self.close_button.clicked.connect(self.close)
         self._timer.timeout.connect(self.look_for_news)
         self._desk.history.connect(self._on_desk_history)
-        self._desk.reported.connect(lambda _report: self.look())
+        self._desk.reported.connect(self._on_desk_reported)
         self._actions["undo_last"].changed.connect(self._show_buttons)
 
     def start(self) -> None:
@@ -159,6 +160,9 @@ class HistoryDialog(QDialog):
             if had is None or self.model.row_of(had) is None:
                 self.table.selectRow(0)
         self._show_chosen()
+
+    def _on_desk_reported(self, _report: Report) -> None:
+        self.look()
 
     def _say(self, icon: str, title: str, text: str) -> None:
         self.empty.show_state(icon, title, text)

@@ -147,8 +147,12 @@ def test_C3_a_file_that_is_locked_is_told_busy_and_nothing_changed(opened: Drive
         writer.execute("ROLLBACK")
     told = dialog.sentence.text() + dialog.notes.text()
     assert "busy" in told.lower() or "lock" in told.lower()
-    dialog.reject()
     assert statuses(sample_db) == before
+    assert dialog.again_button.text().replace("&", "") == "Try again"
+    dialog.again_button.click()
+    opened.until(lambda: dialog.step is Step.DONE)
+    assert statuses(sample_db)["queued"] == before["queued"] + 1
+    dialog.reject()
 
 
 def test_stop_ends_after_a_whole_portion(driver: Driver, tmp_path: Path) -> None:
