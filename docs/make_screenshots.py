@@ -34,6 +34,7 @@ from prismq_gui.insight.payload_columns import payload_column  # noqa: E402
 from prismq_gui.operations.database_records import CareKind  # noqa: E402
 from prismq_gui.queue import QueueClient  # noqa: E402
 from prismq_gui.theme.theme import Mode  # noqa: E402
+from prismq_gui.views.database_pages import DatabasePages  # noqa: E402
 from prismq_gui.views.detail_panel import PAYLOAD, WHY  # noqa: E402
 from prismq_gui.views.export_dialog import ExportDialog  # noqa: E402
 from prismq_gui.views.main_window import MainWindow  # noqa: E402
@@ -253,6 +254,14 @@ def looked_after(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:
     wait_until(lambda: dialog.step is Step.PREVIEW, "no preview of the restore")
     yield "restore", dialog  # type: ignore[misc]
     dialog.reject()
+    window.actions_["check_health"].trigger()
+    pages = page.window().findChild(DatabasePages)
+    assert isinstance(pages, DatabasePages)
+    health = pages.health
+    wait_until(lambda: not health.stop_button.isVisible() and health.model.rowCount() > 1, "it was not looked")
+    health.table.selectRow(1)
+    yield "health", window
+    pages.tabs.setCurrentIndex(0)
 
 
 def beside(window: MainWindow) -> Iterator[tuple[str, MainWindow]]:

@@ -65,6 +65,6 @@ def consent_for_plan(
         plan.path,
         in_production=in_production,
         dangerous=dangerous or is_dangerous(plan.kind),
-        count=plan.eligible if target is not None else None,
+        count=plan.eligible if target is not None or plan.kind is OperationKind.MEND else None,
         matching=isinstance(target, Matching),
     )

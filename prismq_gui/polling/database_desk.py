@@ -12,12 +12,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
+from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.database_facts import DatabaseFacts, DatabaseLooker
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.sqlite_errors import translate
 from prismq_gui.operations import database_care
 from prismq_gui.operations.database_records import CarePlan, CareReport, CareWish
 from prismq_gui.polling.budget import REST_FACTOR
+from prismq_gui.polling.health_desk import HealthDesk
 from prismq_gui.polling.threads import Worker, WorkerThread, guarded
 from prismq_gui.queue.backup_files import BackupFile, list_backups
 from prismq_gui.queue.exceptions import QueueDatabaseError
@@ -164,7 +166,7 @@ class DatabaseDesk(QObject):
     """Lives in the window's thread; every method returns at once, but :meth:`end`.
 
     ``told`` carries LookTold of the file that is open, ``news`` CareNews of any wish. What is under way for a file is
-    not ended by closing it here: a restore needs the window to let it go.
+    not ended by closing it here: a restore needs the window to let it go. ``health`` looks for what is wrong with it.
     """
 
     told = Signal(object)
@@ -173,9 +175,10 @@ class DatabaseDesk(QObject):
     _look_wanted = Signal(object)
     _care_wanted = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, breath: Breath | None = None) -> None:
         super().__init__(parent)
         self.paused = False
+        self.health = HealthDesk(self, breath)
         self._path: Path | None = None
         self._is_over = False
         self._looks = False
@@ -199,10 +202,12 @@ class DatabaseDesk(QObject):
         """Look at this file from now on, when asked."""
         self.close_file()
         self._path = path
+        self.health.open_file(path)
 
     def close_file(self) -> None:
         """Look at no file."""
         self._path = None
+        self.health.close_file()
         self._looks = False
         self._asked_at = self._listed_at = self._cost_s = 0.0
         self._facts.newest += 1
@@ -273,6 +278,7 @@ class DatabaseDesk(QObject):
         self._is_over = True
         self.blockSignals(True)
         self.stop()
+        self.health.ask_to_end()
         self._facts.newest += 1
         for thread in (self._facts_thread, self._care_thread):
             if thread.isRunning():
@@ -283,3 +289,4 @@ class DatabaseDesk(QObject):
         for thread in (self._facts_thread, self._care_thread):
             if thread.isRunning():
                 thread.end(deadline)
+        self.health.end(deadline)

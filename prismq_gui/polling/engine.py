@@ -319,7 +319,7 @@ class Engine(QObject):
         if self._database is None:
             from prismq_gui.polling.database_desk import DatabaseDesk  # noqa: PLC0415
 
-            self._database = DatabaseDesk(self)
+            self._database = DatabaseDesk(self, self._breath)
             self._database.paused = self.looks.paused
             if self._path is not None:
                 self._database.open_file(self._path)

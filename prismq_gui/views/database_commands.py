@@ -46,6 +46,11 @@ class DatabaseCommands(QObject):
         """Show the database."""
         self._window.show_page("database")
 
+    def check_health(self) -> None:
+        """Look for what is wrong with the queue, and show that."""
+        self._window.show_page("database")
+        self._window.database_page.health_requested.emit()
+
     def checkpoint(self) -> None:
         """Preview a checkpoint."""
         self.care(CareKind.CHECKPOINT)

@@ -46,13 +46,14 @@ class DatabasePage(QScrollArea):
     """The page. GUI thread.
 
     ``backup_wanted`` carries what is to be done with a backup and its path; ``folder_requested``: another folder of
-    backups is to be chosen.
+    backups is to be chosen; ``health_requested``: what is wrong is to be looked for.
     """
 
     backup_wanted = Signal(object, object)
     open_requested = Signal(object)
     compare_requested = Signal(object)
     folder_requested = Signal()
+    health_requested = Signal()
     state_changed = Signal()
 
     def __init__(self, theme: Theme, desk: DatabaseDesk, actions: ActionSet, parent: QWidget | None = None) -> None:

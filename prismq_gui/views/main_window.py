@@ -47,6 +47,7 @@ from prismq_gui.views.top_bar import TopBar
 if TYPE_CHECKING:
     from prismq_gui.views.alerts_page import AlertsPage
     from prismq_gui.views.database_page import DatabasePage
+    from prismq_gui.views.database_pages import DatabasePages
     from prismq_gui.views.failures_page import FailuresPage
     from prismq_gui.views.logs_page import LogsPage
     from prismq_gui.views.overview_page import OverviewPage
@@ -260,7 +261,7 @@ class MainWindow(QMainWindow):
     @property
     def database_page(self) -> DatabasePage:
         """The file as a file."""
-        return cast("DatabasePage", self._book["database"])
+        return cast("DatabasePages", self._book["database"]).file
 
     # -- what is shown
 
@@ -288,7 +289,7 @@ class MainWindow(QMainWindow):
 
     def _focus_page(self) -> None:
         if self.session.is_open and self.page in ("overview", "database"):
-            cast("OverviewPage | DatabasePage", self._book[self.page]).focus_first()
+            cast("OverviewPage | DatabasePages", self._book[self.page]).focus_first()
         elif self.session.is_open:
             self.current_table().setFocus(Qt.FocusReason.OtherFocusReason)
         else:
@@ -375,7 +376,7 @@ class MainWindow(QMainWindow):
         self.status_line.tick(time.monotonic())
         for name in ("overview", "tasks", "workers", "database", "alerts"):
             if (page := self._book.made(name)) is not None:
-                cast("OverviewPage | TasksPage | WorkersPage | DatabasePage | AlertsPage", page).tick()
+                cast("OverviewPage | TasksPage | WorkersPage | DatabasePages | AlertsPage", page).tick()
         self.show_badges()
 
     def _on_tasks_page_rows_shown(self) -> None:

@@ -22,9 +22,10 @@ from prismq_gui.views.plain_text import tooltip
 
 if TYPE_CHECKING:
     from prismq_gui.views.alerts_page import AlertsPage
-    from prismq_gui.views.database_page import DatabasePage
+    from prismq_gui.views.database_pages import DatabasePages
     from prismq_gui.views.failures_page import FailuresPage
     from prismq_gui.views.file_columns import FileColumns
+    from prismq_gui.views.health_page import HealthPage
     from prismq_gui.views.logs_page import LogsPage
     from prismq_gui.views.main_window import MainWindow
     from prismq_gui.views.overview_page import OverviewPage
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from prismq_gui.views.tasks_page import TasksPage
     from prismq_gui.views.workers_page import WorkersPage
 
-    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage | DatabasePage | AlertsPage
+    Page = OverviewPage | TasksPage | FailuresPage | WorkersPage | LogsPage | SearchPage | DatabasePages | AlertsPage
 
 NAMES = ("overview", "tasks", "failures", "workers", "logs", "search", "database", "alerts")
 BETWEEN_MS = 20  # so that what the person does meanwhile comes between two pages
@@ -40,7 +41,7 @@ WAIT_MS = 1_500  # for the first rows of a file
 _NEEDED = (  # by pages when they are made
     "prismq_gui.polling.overview_watch", "prismq_gui.polling.failure_desk", "prismq_gui.polling.search_desk",
     "prismq_gui.views.reason_links", "prismq_gui.polling.database_desk",
-    "prismq_gui.polling.alert_desk",
+    "prismq_gui.polling.alert_desk", "prismq_gui.views.database_pages", "prismq_gui.views.health_page",
 )  # fmt: skip
 
 
@@ -105,7 +106,8 @@ class PageBook(QObject):
         problems = cast("OverviewPage", page).problem_count if (page := made("overview")) is not None else 0
         silent = cast("WorkersPage", page).silent_count if (page := made("workers")) is not None else 0
         failed = cast("FailuresPage", page).failed_lately if (page := made("failures")) is not None else 0
-        return (("overview", problems), ("workers", silent), ("failures", failed))
+        ill = cast("DatabasePages", page).health.count if (page := made("database")) is not None else 0
+        return (("overview", problems), ("workers", silent), ("failures", failed), ("database", ill))
 
     def _name_keys(self) -> None:
         """Tell the keys of the moment at the buttons of the pages that name one."""
@@ -218,9 +220,10 @@ class PageBook(QObject):
         window.index.start(page)
         return page
 
-    def _make_database(self) -> DatabasePage:
+    def _make_database(self) -> DatabasePages:
         from prismq_gui.backup_folders import folder_of  # noqa: PLC0415
         from prismq_gui.views.database_page import DatabasePage  # noqa: PLC0415
+        from prismq_gui.views.database_pages import DatabasePages  # noqa: PLC0415
 
         window, commands = self._window, self._window.commands
         page = DatabasePage(self._theme, window.engine.database, window.actions_, window)
@@ -238,6 +241,28 @@ class PageBook(QObject):
 
         window.session.opened.connect(take_folder)
         take_folder()
+        return DatabasePages(self._theme, page, self._make_health(), window)
+
+    def _make_health(self) -> HealthPage:
+        from prismq_gui.views.health_page import HealthPage, Judging  # noqa: PLC0415
+
+        window = self._window
+        judging = Judging(
+            window.engine.listening.look, lambda: window.settings.thresholds_of(window.session.path)
+        )  # fmt: skip
+        page = HealthPage(self._theme, window.engine.database.health, window.actions_, judging, window)
+        page.filter_requested.connect(window.show_tasks_by)
+        page.task_requested.connect(window.show_task)
+        page.mend_requested.connect(window.commands.mend)
+        page.badge_changed.connect(window.show_badges)
+        window.commands.operation_ended.connect(page.note_done)
+        window.commands.care_ended.connect(page.note_care)
+
+        def take_pause() -> None:
+            page.paused = window.session.paused
+
+        window.session.changed.connect(take_pause)
+        take_pause()
         return page
 
     def _make_alerts(self) -> AlertsPage:
@@ -259,9 +284,12 @@ class PageBook(QObject):
             settings = replace(settings, overview_span=cast("OverviewPage", made["overview"]).span.value)
         if "search" in made:
             settings = settings.with_layout("search", made["search"].table.save_layout())
-        for name in ("database", "alerts"):
-            if name in made:
-                settings = settings.with_layout(name, made[name].table.save_layout())
+        if "database" in made:
+            settings = settings.with_layout(
+                "database", cast("DatabasePages", made["database"]).file.table.save_layout()
+            )
+        if "alerts" in made:
+            settings = settings.with_layout("alerts", made["alerts"].table.save_layout())
         if "failures" in made:
             settings = cast("FailuresPage", made["failures"]).remembered(settings)
         if "tasks" in made:

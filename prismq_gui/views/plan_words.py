@@ -76,7 +76,13 @@ def confirm_words(plan: Plan) -> str:
     if plan.kind is OperationKind.VACUUM:
         return words.verb
     noun = "task" if words.is_of_tasks else "worker"
-    return f"{words.verb} {plan.eligible:,} {noun}{'s' if plan.eligible != 1 else ''}"
+    if plan.kind is OperationKind.MEND:
+        noun = _MENDED.get(str(plan.wish.value("finding")), noun)
+    many = "indexes" if noun == "index" else f"{noun}s"
+    return f"{words.verb} {plan.eligible:,} {noun if plan.eligible == 1 else many}"
+
+
+_MENDED = {"worker-gone": "worker", "log-orphan": "log line", "index-missing": "index"}  # the others mend tasks
 
 
 def value_words(values: tuple[tuple[str, Cell], ...]) -> str:

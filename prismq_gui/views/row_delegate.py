@@ -67,9 +67,11 @@ _MONO = {
 
 _WORKER_STATES = {"busy": Status.RUNNING, "idle": Status.WAITING, "silent": Status.FAILED}
 _LEVELS = {"ERROR": Status.FAILED, "CRITICAL": Status.FAILED, "FATAL": Status.FAILED, "WARNING": Status.OTHER}
+_SEVERITIES = {"Fault": Status.FAILED, "Warning": Status.OTHER}
 _SHAPES: dict[str, Callable[[str], Status | None]] = {
     "status": kind_of_words,
     "state": _WORKER_STATES.get,
+    "severity": _SEVERITIES.get,
     "level": lambda level: _LEVELS.get(level.upper()),
 }
 
