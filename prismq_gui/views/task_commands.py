@@ -14,21 +14,19 @@ from PySide6.QtWidgets import QWidget
 from prismq_gui.actions.registry import Place
 from prismq_gui.backup_folders import folder_of
 from prismq_gui.insight.filters import TaskFilter
-from prismq_gui.insight.language import parse
-from prismq_gui.insight.language_nodes import quoted
 from prismq_gui.insight.problems import Problem
 from prismq_gui.operations.messages import Matching, OperationKind, Recorded, Report, Selected, Target, Wish, Workers
 from prismq_gui.polling.runner import EditableTold, HistoryTold
 from prismq_gui.queue.transitions import RUNNING
 from prismq_gui.theme import Severity, Theme
 from prismq_gui.views.database_commands import DatabaseCommands
-from prismq_gui.views.plan_dialog import PlanDialog
 from prismq_gui.views.recovery_notice import RecoveryNotice
 
 if TYPE_CHECKING:
     from prismq_gui.operations.journal_records import Operation
     from prismq_gui.views.history_dialog import HistoryDialog
     from prismq_gui.views.main_window import MainWindow
+    from prismq_gui.views.plan_dialog import PlanDialog
     from prismq_gui.views.tasks_page import TasksPage
     from prismq_gui.views.wish_fields import WishFields
     from prismq_gui.views.workers_page import WorkersPage
@@ -197,6 +195,9 @@ class TaskCommands(DatabaseCommands):
 
     def release_held(self, worker: str) -> None:
         """Preview that all that a worker holds is given back."""
+        from prismq_gui.insight.language import parse  # noqa: PLC0415 - a tenth of the window's start
+        from prismq_gui.insight.language_nodes import quoted  # noqa: PLC0415
+
         held = parse(f"worker:{quoted(worker)}")
         self._operate(OperationKind.RELEASE, Matching(TaskFilter(statuses=RUNNING, query=held)))
 
@@ -226,6 +227,8 @@ class TaskCommands(DatabaseCommands):
             return None
         if fields is None and isinstance(kind, OperationKind) and not isinstance(target, Recorded):
             fields = self._fields(kind)
+        from prismq_gui.views.plan_dialog import PlanDialog  # noqa: PLC0415 - not of use at each start
+
         dialog = PlanDialog(self._theme, self._window.engine, kind, target, self._window, fields=fields)
         dialog.backup_folder = folder_of(self._window.settings.backup_folders, self._window.session.path)
         dialog.consent_for = self._window.desk.consent_for_plan
