@@ -62,7 +62,7 @@ def _export(options: argparse.Namespace) -> int:
         say(json_line(_as_object(report)))
     else:
         say(visible_line(report.sentence))
-    return Exit.OK
+    return Exit.OK if report.rows else Exit.NOTHING
 
 
 def _filter(options: argparse.Namespace) -> TaskFilter | LogFilter:

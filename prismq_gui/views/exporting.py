@@ -33,14 +33,17 @@ def _tasks(window: MainWindow) -> tuple[ExportChoice, ...]:
     page = window.tasks_page
     page.filter_bar.search.settle()
     order, found = page.model.order, page.filter()
-    choices = []
+    choices: list[ExportChoice] = []
     ids = page.selected().ids
-    if window.page == "tasks" and len(ids) > 1:
-        choices.append(ExportChoice(f"the {len(ids):,} selected tasks", TaskFilter(), order, ids))
+    chosen = (
+        [ExportChoice(_selected_words(len(ids)), TaskFilter(), order, ids)] if window.page == "tasks" and ids else []
+    )
+    if len(ids) > 1:  # one is always selected: it is offered, but is seldom what is meant
+        choices += chosen
     if not found.is_empty and page.filter_bar.search.mistake is None:
         choices.append(ExportChoice(f"all tasks that match {_short(whole_text(found))}", found, order))
     choices.append(ExportChoice("all tasks of the file", TaskFilter(), order))
-    return tuple(choices)
+    return tuple(choices if len(ids) > 1 else choices + chosen)
 
 
 def _lines(window: MainWindow) -> tuple[ExportChoice, ...]:
@@ -51,6 +54,10 @@ def _lines(window: MainWindow) -> tuple[ExportChoice, ...]:
         choices.append(ExportChoice(f"all lines that match {_short(whole_text(found))}", found, TaskOrder()))
     choices.append(ExportChoice("all log lines of the file", LogFilter(), TaskOrder()))
     return tuple(choices)
+
+
+def _selected_words(count: int) -> str:
+    return "the selected task alone" if count == 1 else f"the {count:,} selected tasks"
 
 
 def _short(text: str) -> str:
