@@ -235,6 +235,8 @@ def lines_of(writer: QueueWriter, names: Sequence[str], ids: Sequence[int]) -> d
 
 def sizes_of(writer: QueueWriter, ids: Sequence[int], columns: Sequence[str]) -> dict[Cell, int]:
     """Return how many bytes these columns of tasks take."""
+    if not ids:
+        return {}
     params, marks = padded(ids)
     rows = writer.rows(f"SELECT id, {_bytes_sql(columns)} FROM task_queue WHERE id IN ({marks})", params)
     return {row[0]: int(str(row[1])) for row in rows}

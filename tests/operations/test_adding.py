@@ -262,7 +262,7 @@ TASKS = st.lists(
 )  # fmt: skip
 
 
-@examples(15)
+@examples(10)
 @given(tasks=TASKS, gone=st.sets(st.integers(1, 8), min_size=1), taken=st.sets(st.integers(1, 8)))
 def test_what_is_brought_back_is_as_it_was_and_its_undo_too(tasks, gone, taken):
     with tempfile.TemporaryDirectory() as name:

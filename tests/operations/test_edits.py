@@ -324,7 +324,7 @@ WISHES = st.one_of(
 )
 
 
-@examples(15)
+@examples(10)
 @given(
     cells=st.lists(
         st.tuples(CELLS, CELLS, st.sampled_from(["queued", "failed", "processing", "odd"])), min_size=1, max_size=5
