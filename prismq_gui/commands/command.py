@@ -76,6 +76,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "export": ("exporting", "write tasks or log lines into a file: CSV, JSON, NDJSON, SQLite"),
     "vacuum": ("keeping", "rewrite the file without its free pages"),
     "backup": ("keeping", "copy the queue to another file while it is used"),
+    "verify": ("caring", "look whether a backup is whole"),
+    "restore": ("caring", "give the queue the content of a backup"),
     "worker": ("working", "run tasks of a queue without a window"),
     "demo": ("showing", "a live demo: a queue in a temporary folder, real workers, and the window on it"),
     "completion": ("completing", "print the completion script of a shell"),
@@ -86,7 +88,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 CHANGING: Final = frozenset(
     {
         "enqueue", "retry", "cancel", "release", "delete", "priority", "run-now", "run-at", "edit",
-        "duplicate", "bring-back", "remove-worker", "undo", "finish", "vacuum", "backup",
+        "duplicate", "bring-back", "remove-worker", "undo", "finish", "vacuum", "backup", "restore",
     }
 )  # fmt: skip
 """The verbs whose result must not be taken for done where nobody could read it."""
