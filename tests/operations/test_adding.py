@@ -420,6 +420,7 @@ BUSY = (
     "    connection.execute(\"UPDATE task_queue SET status = 'leased', attempts = attempts + 1, locked_by = 'w9', \"\n"
     "  \"payload = '[9]' WHERE id = (SELECT max(id) FROM task_queue WHERE type = 'job' AND status = 'queued')\")\n"
     "    made += 1\n"
+    "    over.wait(0.002)\n"
     "print(made, flush=True)\n"
 )
 
