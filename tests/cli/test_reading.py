@@ -215,6 +215,7 @@ def test_export_writes_what_a_filter_chooses_and_tells_it(call: Call, queue: Pat
     assert call("export", "--out", str(target)).code == 1
     assert call("export", "--out", str(target), "--overwrite").code == 0
     assert call("export", "--out", str(tmp_path / "no ending")).code == 2
-    assert call("export", "--logs", "--out", str(tmp_path / "lines.ndjson")).code == 0
+    run_sql(queue, "INSERT INTO task_logs (task_id, level, message) VALUES (1, 'ERROR', 'x')")
+    assert call("export", "level:ERROR", "--logs", "--out", str(tmp_path / "lines.ndjson")).code == 0
     assert call("export", "--level", "ERROR", "--out", str(tmp_path / "x.csv")).code == 2
     assert call("export", "status:failde", "--out", str(tmp_path / "none.csv")).code == 4
