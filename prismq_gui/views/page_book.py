@@ -58,6 +58,11 @@ class PageStack(QStackedWidget):
         return current.minimumSizeHint() if current is not None else super().minimumSizeHint()
 
 
+_FOR_ACTING = (  # by the first preview, which without them held the window for 200 ms
+    "prismq_gui.operations.operator", "prismq_gui.views.plan_dialog", "prismq_gui.views.wish_fields",
+)  # fmt: skip
+
+
 class PageBook(QObject):
     """One for a window. GUI thread."""
 
@@ -78,7 +83,7 @@ class PageBook(QObject):
             "database": self._make_database,
             "alerts": self._make_alerts,
         }
-        self._warmer = Warmer([*_NEEDED, *(f"prismq_gui.views.{name}_page" for name in NAMES)])
+        self._warmer = Warmer([*_NEEDED, *(f"prismq_gui.views.{name}_page" for name in NAMES), *_FOR_ACTING])
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_timer_timeout)
         window.actions_.keys_changed.connect(self._name_keys)
