@@ -254,6 +254,7 @@ def local_now() -> datetime:
     return datetime.now(timezone.utc).astimezone()
 
 
+_EARLIEST, _LATEST = datetime(2000, 1, 1), datetime(2999, 12, 31)  # what Windows knows the local time of
 _MORNING, _EVENING = time(8), time(20)
 
 
@@ -281,6 +282,7 @@ class RunAtFields(WishFields):
         self._clock = clock
         self.moment = QDateTimeEdit(self)
         self.moment.setTimeZone(QTimeZone.utc())
+        self.moment.setDateTimeRange(_qt(_EARLIEST), _qt(_LATEST))
         self.moment.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
         self.moment.setCalendarPopup(True)
         self.moment.setAccessibleName("Not before this moment")
