@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from prismq_gui.operations.messages import Wish
 from prismq_gui.theme import Theme
 from prismq_gui.views.plain_text import label, one_line, visible
-from prismq_gui.views.wish_fields import USUAL_PRIORITY, WishFields
+from prismq_gui.views.wish_fields import USUAL_PRIORITY, NumberBox, WishFields
 
 if TYPE_CHECKING:
     from prismq_gui.operations.editable import Editable
@@ -127,7 +127,7 @@ class EditFields(_JsonFields):
             name.lower(): JsonEditor(theme, name, text if len(text) <= MOST_EDITED else "", self)
             for name, text in (("Payload", task.payload), ("Compatibility", task.compatibility))
         }
-        self.attempts = QSpinBox(self)
+        self.attempts = NumberBox(self)
         self.attempts.setRange(1, MOST_ATTEMPTS)
         limit = task.max_attempts
         self._limit = limit if limit is not None and 1 <= limit <= MOST_ATTEMPTS else None
@@ -241,10 +241,10 @@ class EnqueueFields(_JsonFields):
         self.type.setCurrentText("")
         self.payload = JsonEditor(theme, "Payload", "{}", self)
         self.compatibility = QLineEdit("{}", self)
-        self.priority = QSpinBox(self)
+        self.priority = NumberBox(self)
         self.priority.setRange(-(2**31), 2**31 - 1)
         self.priority.setValue(USUAL_PRIORITY)
-        self.attempts = QSpinBox(self)
+        self.attempts = NumberBox(self)
         self.attempts.setRange(1, MOST_ATTEMPTS)
         self.attempts.setValue(5)
         self.key = QLineEdit(self)

@@ -155,6 +155,10 @@ class PlanDialog(QDialog):
         """Ask for the plan, and show what comes."""
         self._show_step(Step.PLANNING)
         self._show_words("search", "muted", "Finding out what would be changed…")
+        if self.fields is not None and self.fields.is_needed:
+            self.fields.begin()
+        else:
+            self.back_button.setFocus()  # Qt would begin at the first field, which may be the dangerous one
         self.open()
         self._ask_plan()
 
@@ -186,7 +190,7 @@ class PlanDialog(QDialog):
         self.confirm_button.setText(words_of(self.kind).verb)
         self._show_step(Step.PREVIEW)
         if is_first:
-            self.fields.first().setFocus()
+            self.fields.begin()
 
     def _on_fields_changed(self) -> None:
         if self.step in (Step.PLANNING, Step.PREVIEW):
@@ -269,7 +273,7 @@ class PlanDialog(QDialog):
         if self.fields is not None and not is_first:
             return  # the person is at work in them
         if self.fields is not None and self.fields.is_needed:
-            self.fields.first().setFocus()
+            self.fields.begin()
         elif self.consent.is_asked:
             self.consent.focus_line()
         else:
