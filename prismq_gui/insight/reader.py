@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from prismq_gui.insight.before_opening import is_copy, lacks_wal, missing_wal_notes
 from prismq_gui.insight.breath import Breath
 from prismq_gui.insight.connection import ReadConnection
-from prismq_gui.insight.counting import count_steps
+from prismq_gui.insight.counting import count_few, count_steps
 from prismq_gui.insight.everything import as_int
 from prismq_gui.insight.filters import Condition, LogFilter, TaskFilter, TaskOrder, asks, where
 from prismq_gui.insight.layout import Layout, notes_for, read_layout, write_refusal
@@ -201,6 +201,17 @@ class QueueReader:
     def count(self, status: str) -> int:
         """Return how many tasks have a status."""
         return sum(self.count_steps(status))
+
+    def count_few(self) -> dict[str, int] | None:
+        """Return how many tasks have each status, all of one moment; None where one short statement is not enough."""
+        found = count_few(self._connection, self._known())
+        if found is None or len(found) > _MAX_STATUSES:
+            return None
+        self._aliases["status"] = aliases_of(name for name, _count in found)
+        counts: dict[str, int] = {}
+        for name, count in found:
+            counts[shown(name)] = counts.get(shown(name), 0) + count
+        return counts
 
     def count_steps(self, status: str) -> Iterator[int]:
         """Yield parts of how many tasks have a status, each counted in one short statement."""

@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
+from prismq_gui.insight.counting import MOST_AT_ONE_MOMENT
 from prismq_gui.insight.messages import Change, FileFacts, StatusCount, WorkerRow
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.budget import Budget
-from prismq_gui.polling.messages import Snapshot
+from prismq_gui.polling.messages import Snapshot, Total
 
 MAX_TYPES = 200
 MAX_WORKERS = 200
 WORK_S = 0.05  # of jobs a poll; the rest comes with the next, so that a new wish is not kept waiting
 FACTS_S = 1.0  # file sizes are looked at this often while nothing changes: a checkpoint moves them alone
+TOTAL_HELD_S = 60.0  # the last true total goes before a sum of counts of several moments for so long
 _FIRST = ("queued", "leased", "processing")  # what changes most and is counted soonest
 
 
@@ -42,6 +44,16 @@ class _UnderWay:
     cost_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _TrueTotal:
+    """How many tasks there were while nothing changed. ``at`` is ``time.monotonic()`` seconds."""
+
+    count: int
+    newest_id: int
+    generation: int
+    at: float
+
+
 class Figures:
     """Values and jobs of one open file. Used in the poll thread."""
 
@@ -54,6 +66,8 @@ class Figures:
         self._statuses: tuple[str, ...] = ()
         self._counts: dict[str, StatusCount] = {}
         self._told_counts: tuple[StatusCount, ...] = ()
+        self._is_of_one_moment = False
+        self._true_total: _TrueTotal | None = None
         self._types: tuple[str, ...] = ()
         self._workers: tuple[WorkerRow, ...] = ()
         self._newest = (0, 0)
@@ -74,6 +88,9 @@ class Figures:
             self._generation += 1
             self._changed_at = now
             self._newest = (reader.newest_task_id(), reader.newest_log_id())
+        elif self._is_settled():
+            count = sum(each.count for each in self._counts.values())
+            self._true_total = _TrueTotal(count, self._newest[0], self._generation, now)
         if change is Change.CHANGED or now - self._facts_at >= FACTS_S:
             self.facts = adapt(reader.facts())
             self._facts_at = now
@@ -122,7 +139,8 @@ class Figures:
         if self._all_read_at == self._generation:
             return []  # a third of what a poll of an idle file cost
         ordered = sorted(self._statuses, key=lambda status: (status not in _FIRST, status))
-        jobs: list[Hashable] = [_STATUSES, *(_Count(status) for status in ordered), _WORKERS, _TYPES]
+        counts = () if self._is_of_one_moment else (_Count(status) for status in ordered)
+        jobs: list[Hashable] = [_STATUSES, *counts, _WORKERS, _TYPES]
         outdated = [job for job in jobs if self._read_at.get(job) != self._generation]
         if not outdated:
             self._all_read_at = self._generation
@@ -137,7 +155,12 @@ class Figures:
                 yield
             self._counts[job.status] = StatusCount(job.status, count, began)
         elif job == _STATUSES:
-            self._statuses = reader.statuses()
+            began, few = time.monotonic(), self._few(reader)
+            self._is_of_one_moment = few is not None
+            self._statuses = reader.statuses() if few is None else tuple(few)
+            if few is not None:
+                self._budget.forget(_Count(status) for status in self._counts)
+                self._counts = {name: StatusCount(name, count, began) for name, count in few.items()}
             gone = self._counts.keys() - set(self._statuses)
             self._budget.forget(_Count(status) for status in gone)
             self._counts = {name: count for name, count in self._counts.items() if name not in gone}
@@ -145,6 +168,34 @@ class Figures:
             self._types = reader.types(MAX_TYPES + 1)
         else:
             self._workers = reader.workers(MAX_WORKERS + 1)
+
+    def _few(self, reader: QueueReader) -> dict[str, int] | None:
+        """Count all statuses at one moment where the tasks are few enough."""
+        known = sum(each.count for each in self._counts.values())
+        return reader.count_few() if known <= 2 * MOST_AT_ONE_MOMENT else None
+
+    def _is_settled(self) -> bool:
+        """Whether nothing changed since before the first status was counted until now."""
+        jobs = (_STATUSES, *(_Count(status) for status in self._statuses))
+        return not self._is_of_one_moment and all(self._read_at.get(job) == self._generation for job in jobs)
+
+    def _total(self) -> Total | None:
+        """Return how many tasks there are, as far as it is known.
+
+        Counts of several moments have a task twice that was moved meanwhile. Then it is the last true total with what
+        was put in since; where that is old, the sum, which cannot be more than the ids that were ever given.
+        """
+        if not self._told_counts:
+            return None
+        total = sum(each.count for each in self._told_counts)
+        if self._is_of_one_moment:
+            return Total(total, is_exact=True)
+        held = self._true_total
+        if held is not None and held.generation == self._generation:
+            return Total(held.count, is_exact=True)
+        if held is not None and time.monotonic() - held.at <= TOTAL_HELD_S:
+            return Total(held.count + max(0, self._newest[0] - held.newest_id), is_exact=False)
+        return Total(min(total, self._newest[0]) if self._newest[0] > 0 else total, is_exact=False)
 
     def snapshot(self, epoch: int) -> Snapshot:
         """Return everything as last read."""
@@ -163,4 +214,5 @@ class Figures:
             workers_truncated=len(self._workers) > MAX_WORKERS,
             newest_task_id=self._newest[0],
             newest_log_id=self._newest[1],
+            total=self._total(),
         )

@@ -48,12 +48,21 @@ class LinkState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """How many tasks there are. Not ``is_exact``: the statuses were counted while tasks went from one to another."""
+
+    count: int
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The queue as the last poll saw it; emitted only when something in it changed.
 
     ``epoch`` grows each time a file is opened or found replaced: what belongs to an older epoch
     is void. ``changed_at`` is ``time.monotonic()`` seconds of the last commit seen. ``counts`` are
-    budgeted: each entry tells when it was counted. Old values stay in it when a read failed.
+    budgeted: each entry tells when it was counted; their sum need not be true, ``total`` is. Old values stay in it
+    when a read failed.
     """
 
     epoch: int
@@ -67,6 +76,7 @@ class Snapshot:
     workers_truncated: bool
     newest_task_id: int
     newest_log_id: int
+    total: Total | None = None
 
 
 @dataclass(frozen=True, slots=True)

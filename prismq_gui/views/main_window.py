@@ -359,7 +359,8 @@ class MainWindow(QMainWindow):
         if (page := self._book.made("workers")) is not None:
             cast("WorkersPage", page).take_snapshot(snapshot)
         is_empty = snapshot is not None and not snapshot.newest_task_id
-        self.status_line.set_counts(snapshot.counts if snapshot else (), is_empty=is_empty)
+        total = snapshot.total if snapshot else None
+        self.status_line.set_counts(snapshot.counts if snapshot else (), is_empty=is_empty, total=total)
         changed_at = snapshot.changed_at if snapshot is not None and snapshot.data_generation > 1 else None
         self.status_line.set_changed_at(changed_at, time.monotonic())
         self.show_badges()

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from prismq_gui.insight.messages import StatusCount
 from prismq_gui.models.status_words import status_words
+from prismq_gui.polling.messages import Total
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import no_mnemonic, one_line, tooltip
@@ -32,6 +33,11 @@ _KNOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
 def thousands(number: int) -> str:
     """Return a number with a thin space between its thousands."""
     return f"{number:,}".replace(",", "\u202f")
+
+
+def about(number: int) -> str:
+    """Return a number that may be a little wrong, marked as such."""
+    return f"≈\u202f{thousands(number)}"
 
 
 def ago(seconds: float) -> str:
@@ -61,9 +67,9 @@ class Chip(QToolButton):
         self._told = ""
         self.show_count(None, None)
 
-    def show_count(self, count: int | None, age_s: float | None) -> None:
+    def show_count(self, count: int | None, age_s: float | None, *, is_about: bool = False) -> None:
         """Show a count and in the tooltip how old it is; None where there is none yet."""
-        number = UNKNOWN if count is None else thousands(count)
+        number = UNKNOWN if count is None else about(count) if is_about else thousands(count)
         gap = " " if self.statuses else ""  # Qt sets the icon too close
         text = no_mnemonic(f"{gap}{one_line(self.title)}  {number}")
         if text != self.text():
@@ -110,6 +116,7 @@ class StatusChips(QWidget):
         self._theme = theme
         self._counts: dict[str, StatusCount] = {}
         self._is_empty = False
+        self._total: Total | None = None
         self._chosen: tuple[str, ...] = ()
         self._layout = FlowLayout(self, theme.space(1.5))
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -130,12 +137,21 @@ class StatusChips(QWidget):
 
     # -- counts
 
-    def set_counts(self, counts: Sequence[StatusCount], now_monotonic: float, *, is_empty: bool = False) -> None:
+    def set_counts(
+        self,
+        counts: Sequence[StatusCount],
+        now_monotonic: float,
+        *,
+        is_empty: bool = False,
+        total: Total | None = None,
+    ) -> None:
         """Show counts as of ``time.monotonic()``; a status that is not among them has none yet or no more.
 
         With no counts at all every chip shows that nothing is known, unless the queue is known to be empty.
+        ``total`` is what the first chip shows, where the sum of the counts need not be true.
         """
         self._is_empty = is_empty
+        self._total = total
         self._counts = {count.status: count for count in counts}
         known = {status for _, statuses in _KNOWN for status in statuses}
         others = [status for status in self._counts if status not in known]
@@ -154,6 +170,9 @@ class StatusChips(QWidget):
             chip.show_count(0, max(0.0, now - oldest))
             return
         oldest = min(part.counted_at for part in parts)
+        if not chip.statuses and self._total is not None:
+            chip.show_count(self._total.count, max(0.0, now - oldest), is_about=not self._total.is_exact)
+            return
         chip.show_count(sum(part.count for part in parts), max(0.0, now - oldest))
 
     def _set_others(self, statuses: Sequence[str]) -> None:

@@ -12,11 +12,11 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from prismq_gui.insight.messages import FileFacts, StatusCount
-from prismq_gui.polling.messages import Link, LinkState
+from prismq_gui.polling.messages import Link, LinkState, Total
 from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.elided_label import ElidedLabel
 from prismq_gui.views.plain_text import label, tooltip
-from prismq_gui.views.status_chips import ago, thousands
+from prismq_gui.views.status_chips import about, ago, thousands
 
 _WORDS = {
     LinkState.CLOSED: "No file open",
@@ -180,10 +180,11 @@ class StatusLine(QFrame):
         self.size_label.setText(f"Database {human_bytes(facts.size_bytes)}  ·  WAL {human_bytes(facts.wal_bytes)}")
         self.size_label.setToolTip(tooltip(str(facts.path)))
 
-    def set_counts(self, counts: Sequence[StatusCount], *, is_empty: bool = False) -> None:
+    def set_counts(self, counts: Sequence[StatusCount], *, is_empty: bool = False, total: Total | None = None) -> None:
         """Show how many tasks there are; nothing before the first count, unless the queue is known to be empty."""
-        total = sum(count.count for count in counts)
-        self.counts_label.setText(f"{thousands(total)} task{'s' if total != 1 else ''}" if counts or is_empty else "")
+        told = total or Total(sum(count.count for count in counts), is_exact=True)
+        number = thousands(told.count) if told.is_exact else about(told.count)
+        self.counts_label.setText(f"{number} task{'s' if told.count != 1 else ''}" if counts or is_empty else "")
 
     def show_message(self, text: str) -> None:
         """Show a short sentence until the next one; '' for none."""

@@ -259,7 +259,8 @@ class TasksPage(QWidget):
         """Show the figures of a poll; None where no file is open."""
         now = time.monotonic()
         is_empty = snapshot is not None and not snapshot.newest_task_id
-        self.chips.set_counts(snapshot.counts if snapshot else (), now, is_empty=is_empty)
+        total = snapshot.total if snapshot else None
+        self.chips.set_counts(snapshot.counts if snapshot else (), now, is_empty=is_empty, total=total)
         self.filter_bar.set_types(snapshot.types if snapshot else ())
         seen = (snapshot.epoch, snapshot.data_generation) if snapshot else None
         if seen != self._seen:

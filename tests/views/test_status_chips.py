@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from prismq_gui.insight.messages import StatusCount
+from prismq_gui.polling.messages import Total
 from prismq_gui.theme import DARK
 from prismq_gui.views.status_chips import StatusChips, ago
 from tests.views.fakes import EVIL
@@ -35,6 +36,14 @@ def chip(chips: StatusChips, title: str):
 
 def click(chips: StatusChips, title: str, modifier=NONE) -> None:
     QTest.mouseClick(chip(chips, title), Qt.MouseButton.LeftButton, modifier)
+
+
+def test_the_total_is_told_and_not_the_sum_of_counts_of_several_moments(chips):
+    counts = (StatusCount("queued", 24_500, 0.0), StatusCount("failed", 38_500, 0.0))
+    chips.set_counts(counts, 1.0, total=Total(50_000, is_exact=False))
+    assert texts(chips)["All"] == "All  ≈\u202f50\u202f000"
+    chips.set_counts(counts, 1.0, total=Total(50_000, is_exact=True))
+    assert texts(chips)["All"] == "All  50\u202f000"
 
 
 def test_before_the_first_count_no_number_is_shown(chips):
