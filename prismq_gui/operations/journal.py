@@ -159,7 +159,9 @@ class Journal:
             except (*READ_ERRORS, ValueError, IndexError) as error:
                 raise ProblemError(file.translated(error)) from None
 
-    def settle(self, operation: Operation, found: Sequence[tuple[int, Collection[int]]], changed: int) -> None:
+    def settle(
+        self, operation: Operation, found: Sequence[tuple[int, Collection[int]]], changed: int, sentence: str
+    ) -> None:
         """Note of open batches which units were not changed, and how many were in all: an interrupted operation."""
         with closing(JournalFile(self.folder)) as file:
             file.open()
@@ -167,9 +169,9 @@ class Journal:
                 for place, unapplied in found:
                     sql = "UPDATE batches SET settled = ? WHERE operation = ? AND place = ? AND settled IS NULL"
                     file.rows(sql, (pack(sorted(unapplied)), operation.number, place))
-                sql = "UPDATE operations SET state = ?, changed = ?, ended_utc = ? WHERE number = ?"
-                state = State.INTERRUPTED.value
-                file.rows(sql, (state, changed, operation.ended_utc or _now(), operation.number))
+                sql = "UPDATE operations SET state = ?, changed = ?, sentence = ?, ended_utc = ? WHERE number = ?"
+                state, ended = State.INTERRUPTED.value, operation.ended_utc or _now()
+                file.rows(sql, (state, changed, sentence, ended, operation.number))
                 if operation.undoes and changed:
                     sql = "UPDATE operations SET state = ? WHERE id = ?"
                     file.rows(sql, (State.PARTLY_UNDONE.value, operation.undoes))

@@ -43,9 +43,15 @@ def sweep(folder: Path) -> None:
     for path in folder.glob("operation-*.lock"):
         with suppress(OSError):  # gone meanwhile, or another window holds it (Windows)
             if time.time() - path.stat().st_mtime > _SWEPT_AFTER_S:
-                lock = LiveLock(folder, path.name.removeprefix("operation-").removesuffix(".lock"))
-                if lock.take():
-                    lock.leave()
+                forget_lock(folder, path.name.removeprefix("operation-").removesuffix(".lock"))
+
+
+def forget_lock(folder: Path, operation_id: str) -> None:
+    """Remove the file that a killed operation left behind; one that somebody holds stays."""
+    with suppress(OSError):
+        lock = LiveLock(folder, operation_id)
+        if lock.take():
+            lock.leave()
 
 
 class LiveLock:

@@ -18,6 +18,8 @@ from prismq_gui.operations.changing import rows_by_key
 from prismq_gui.operations.images import TASKS, Batch, RowChange, Unit
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation, State
+from prismq_gui.operations.live import forget_lock
+from prismq_gui.operations.wording import interrupted_sentence, verb_of
 
 _DEADLINE_S = 5.0
 _AT_ONCE = 256
@@ -43,7 +45,10 @@ def settled(journal: Journal, operation: Operation, path: Path) -> Operation:
         changed += part.units - len(unapplied)
     if not found and changed == operation.changed and operation.ended_utc:
         return operation  # it was looked at before
-    journal.settle(operation, found, changed)
+    wish = operation.wish
+    told = interrupted_sentence(verb_of(wish), changed, operation.planned) if wish else operation.sentence
+    journal.settle(operation, found, changed, told)
+    forget_lock(journal.folder, operation.id)
     return journal.operation(operation.id) or operation
 
 

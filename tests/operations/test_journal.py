@@ -133,9 +133,12 @@ def test_a_callback_that_raises_leaves_an_interrupted_operation_with_a_true_coun
     (operation,) = operator.unfinished()
     assert operation.state is State.INTERRUPTED
     assert operation.changed == statuses(path)["queued"] == 50
+    assert operation.sentence == "50 of 700 tasks were queued again. Then the program ended; the rest was not touched."
     assert operator.unfinished() == (operation,)
     assert operator.finish(operation.id).changed == 650
     assert operator.unfinished() == ()
+    (operation,) = operator.history()
+    assert (operation.changed, operation.sentence) == (700, "700 tasks were queued again.")
 
 
 HELD = """
@@ -177,6 +180,7 @@ def test_an_operation_of_another_process_is_told_as_running_until_that_is_killed
         process.kill()
     (operation,) = operator.unfinished()
     assert (operation.state, operation.changed) == (State.INTERRUPTED, statuses(path)["queued"])
+    assert list(journal.folder.glob("operation-*.lock")) == []
 
 
 def test_two_windows_act_on_one_queue_and_one_journal_at_once(tmp_path: Path):
