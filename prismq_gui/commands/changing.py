@@ -229,7 +229,10 @@ def _print_plan(plan: Plan) -> None:
     say(visible_line(plan.sentence))
     if len(plan.groups) > 1:
         for group in plan.groups:
-            say(f"  {group.count:>9,}  {cell(group.status)}  {cell(group.type)}")
+            status = cell(group.status)
+            if group.becomes:
+                status = f"{status or 'gone'} → {cell(group.becomes)}"
+            say(f"  {group.count:>9,}  {status}  {cell(group.type)}")
     for skip in plan.skips:
         ids = ", ".join(f"#{each}" for each in skip.sample_ids[:_SAMPLE_IDS])
         more = ", …" if skip.count > _SAMPLE_IDS else ""

@@ -15,7 +15,7 @@ from prismq_gui.operations.journal_records import Entry, State
 from prismq_gui.operations.messages import Progress, Report, Skip, Wish
 from prismq_gui.operations.recording import Recording
 from prismq_gui.operations.running import Ran, Run, Source
-from prismq_gui.operations.wording import report_sentence, verb_of
+from prismq_gui.operations.wording import Verb, report_sentence, verb_of
 from prismq_gui.operations.writer import Identity, ShouldStop
 
 
@@ -33,6 +33,8 @@ class Order:
     undoes: str = ""
     later: int = 0
     """How many tasks are left for later on purpose."""
+    verb: Verb | None = None
+    """The words of the report, None for those of the wish."""
 
     @property
     def entry(self) -> Entry:
@@ -80,12 +82,7 @@ def go_on(
         ran = Run(order.wish.kind, order.path, order.identity, source, recording).run(on_progress, should_stop)
         report = _report(order, source, ran, is_kept=recording is not None)
         if recording is not None:
-            whole = report.sentence
-            if recording.before:
-                done = recording.before + ran.changed
-                total = recording.before + source.total
-                whole = report_sentence(verb_of(order.wish), done, total, report.skips, stopped=ran.stopped)
-            report = _noted(report, recording, others(ran, report.skips), whole, order.later)
+            report = _noted(report, recording, others(ran, report.skips), order.later)
     finally:
         if recording is not None:
             recording.close()
@@ -99,7 +96,7 @@ def nothing_done(order: Order, problem: Problem) -> Report:
 
 
 def _report(order: Order, source: Source, ran: Ran, *, is_kept: bool) -> Report:
-    skips, verb = source.skips.skips(), verb_of(order.wish)
+    skips, verb = source.skips.skips(), order.verb or verb_of(order.wish)
     problem = ran.problem
     if problem is not None:
         # Chunks are whole, so the count is exact.
@@ -119,18 +116,15 @@ def _report(order: Order, source: Source, ran: Ran, *, is_kept: bool) -> Report:
     )
 
 
-def _noted(
-    report: Report, recording: Recording, others: Sequence[tuple[str, State]], whole: str, later: int = 0
-) -> Report:
-    """Note how it ended; ``whole`` tells of all that was done, also before it was taken up again."""
+def _noted(report: Report, recording: Recording, others: Sequence[tuple[str, State]], later: int = 0) -> Report:
     state = State.STOPPED if report.stopped else State.FINISHED if report.problem is None else State.FAILED
     if later and state is State.FINISHED:
         state = State.STAGED
-        rest = f" {later:,} more are not touched until these have been looked at."
-        whole, report = f"{whole}{rest}", replace(report, sentence=f"{report.sentence}{rest}")
+        sentence = f"{report.sentence} {later:,} more are not touched until these have been looked at."
+        report = replace(report, sentence=sentence)
     problem = "" if report.problem is None else report.problem.sentence()
     try:
-        recording.finish(state, report.changed, report.skips, whole, problem, others)
+        recording.finish(state, report.changed, report.skips, report.sentence, problem, others)
     except ProblemError as error:
         if report.problem is not None:
             return report

@@ -115,11 +115,12 @@ Target: TypeAlias = Selected | Matching | Recorded | Workers
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """So many tasks of one status and type."""
+    """So many tasks of one status and type; ``becomes`` is the status that an undo gives them, '' for the others."""
 
     status: str
     type: str
     count: int
+    becomes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

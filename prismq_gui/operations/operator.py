@@ -40,7 +40,7 @@ from prismq_gui.operations.snapshots import Snapshot, take, with_offer
 from prismq_gui.operations.targets import Targets
 from prismq_gui.operations.tasks import TaskSource
 from prismq_gui.operations.undo import IS_BACK, UndoSource, plan_undo, same_file, undo_refusal
-from prismq_gui.operations.wording import plain
+from prismq_gui.operations.wording import plain, verb_of_undo
 from prismq_gui.operations.writer import Identity, Stopped
 from prismq_gui.queue.timestamps import parse_utc
 
@@ -178,6 +178,7 @@ class Operator:
             if refusal is not None or operation is None:
                 return nothing_done(order, refusal or _no_journal(self._path))
             order = self._order(plan, operation_id, _identity_of(operation), operation.id)
+            order = replace(order, verb=verb_of_undo(group.becomes for group in plan.groups))
         except ProblemError as error:
             return nothing_done(order, error.problem)
         if is_of_indexes(journal, operation):

@@ -208,12 +208,12 @@ class GroupTally:
     """Counts tasks by status and type; keeps at most 10,000 kinds and tells the 50 largest."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[Cell, Cell]] = Counter()
+        self._counts: Counter[tuple[Cell, Cell, str]] = Counter()
         self._others = 0
 
-    def add(self, status: Cell, type_cell: Cell) -> None:
-        """Count one."""
-        key = (status, type_cell)
+    def add(self, status: Cell, type_cell: Cell, becomes: str = "") -> None:
+        """Count one; ``becomes`` is the status that it will have, where that is told."""
+        key = (status, type_cell, becomes)
         if key not in self._counts and len(self._counts) >= _MAX_KINDS_COUNTED:
             self._others += 1
         else:
@@ -222,7 +222,10 @@ class GroupTally:
     def groups(self) -> tuple[Group, ...]:
         """Return the largest groups first."""
         ordered = sorted(self._counts.items(), key=lambda item: (-item[1], plain(item[0][0]), plain(item[0][1])))
-        return tuple(Group(plain(status), plain(kind, 200), count) for (status, kind), count in ordered[:MAX_GROUPS])
+        return tuple(
+            Group(plain(status), plain(kind, 200), count, becomes)
+            for (status, kind, becomes), count in ordered[:MAX_GROUPS]
+        )
 
     def untold(self) -> int:
         """Return how many tasks are in groups that :meth:`groups` leaves out."""

@@ -25,7 +25,7 @@ from prismq_gui.operations.plan import GONE, refused_plan, stopped_problem, writ
 from prismq_gui.operations.refusals import FOREIGN_TRIGGERS
 from prismq_gui.operations.targets import GroupTally, SkipTally
 from prismq_gui.operations.tasks import lines_of
-from prismq_gui.operations.wording import plain, reasons_text, verb_of
+from prismq_gui.operations.wording import REMOVED, plain, reasons_text, verb_of
 from prismq_gui.operations.writer import (
     ADD_LOG,
     ADD_TASK,
@@ -305,7 +305,7 @@ class _Look:
                     continue
                 self._eligible += 1
                 self._going += _deletes(unit)
-                self._groups.add(_status(columns, unit), "")
+                self._groups.add(*_statuses(columns, unit))
                 if len(self.sample) < _SAMPLE and any(change.table == TASKS for change in unit.changes):
                     self.sample.append(unit.task_id)
 
@@ -328,7 +328,7 @@ class _Look:
         noun = f"{self._eligible:,} {nouns[self._eligible != 1]}"
         sentence = f"{noun} will be as before {what}"
         if self._going == self._eligible:
-            sentence = f"{noun} that came by {what} will go again, with their log lines"
+            sentence = f"{noun} that came by {what} will be removed again, with their log lines"
         if self._skips.total:
             sentence += f"; {self._skips.total:,} will not, since {reasons_text(skips)}"
         if not self._eligible:
@@ -347,10 +347,11 @@ class _Look:
         )
 
 
-def _status(columns: dict[str, Columns], unit: Unit) -> Cell:
-    """Return the status that a task has now, or will have where it comes back."""
+def _statuses(columns: dict[str, Columns], unit: Unit) -> tuple[Cell, str, str]:
+    """Return the status that a task has now, '' where it is gone, no type, and the one that it will have."""
     for change in unit.changes:
         if change.table == TASKS:
-            cells = change.after if change.before is None else change.before
-            return _cell(columns[TASKS], cells, "status")
-    return ""
+            now = "" if change.before is None else _cell(columns[TASKS], change.before, "status")
+            then = REMOVED if change.after is None else plain(_cell(columns[TASKS], change.after, "status"))
+            return now, "", then
+    return "", "", ""

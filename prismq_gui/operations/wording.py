@@ -6,7 +6,7 @@ Owns words alone: no reading, no writing, no SQL.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -110,7 +110,17 @@ VERBS = {
 }
 
 
+REMOVED = "removed"  # what a task becomes that an undo takes out again
 _UNDO = Verb(None, "be as they were before", "put back as they were", "be put back", "taken back")
+
+
+def verb_of_undo(becomes: Iterable[str]) -> Verb:
+    """Return the words for an undo by what its tasks become."""
+    found = set(becomes)
+    if REMOVED not in found:
+        return _UNDO
+    done = "removed again" if len(found) == 1 else "put back as they were, or removed where they had been added"
+    return replace(_UNDO, done=done)
 
 
 def verb_of(wish: Wish) -> Verb:
@@ -207,12 +217,6 @@ def report_sentence(verb: Verb, changed: int, total: int, skips: Sequence[Skip],
     elif rest:
         sentence += f". {rest:,} were not reached and not touched"
     return f"{sentence}."
-
-
-def interrupted_sentence(verb: Verb, changed: int, planned: int) -> str:
-    """Say what was done before the program ended in the middle."""
-    noun, were = verb.noun[planned != 1], "was" if changed == 1 else "were"
-    return f"{changed:,} of {planned:,} {noun} {were} {verb.done}. Then the program ended; the rest was not touched."
 
 
 def bytes_text(size: int) -> str:

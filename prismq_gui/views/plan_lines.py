@@ -15,6 +15,7 @@ from prismq_gui.insight.messages import TaskRow
 from prismq_gui.models.status_words import full_status_words, status_words
 from prismq_gui.models.text import cell_text
 from prismq_gui.operations.messages import Group, OperationKind, Plan, Report, Skip, TaskChange
+from prismq_gui.operations.wording import REMOVED
 from prismq_gui.theme import Theme, set_role, status_of
 from prismq_gui.views.plain_text import one_line, tooltip
 
@@ -53,13 +54,13 @@ class PlanLines(QTreeWidget):
             self._section("To be known", [(f"{name}: {value}", "") for name, value in facts])
         for line in self._section_of_changes(plan):
             line.setFont(0, self._theme.font("mono"))
-        for status, groups in by_status(plan.groups):
+        for (status, becomes), groups in by_status(plan.groups):
             count = f"{sum(group.count for group in groups):,}"
-            title = "Will be as before" if plan.kind is OperationKind.UNDO else "Will be changed"
             lines = type_lines(groups) if any(group.type for group in groups) else ()
-            section = self._section(f"{title}: {full_status_words(status)}", lines, count)
-            if section is not None:
-                section.setIcon(0, self._theme.status_icon(status_of(status)))
+            section = self._section(group_title(plan.kind, status, becomes), lines, count)
+            shown = status if becomes in ("", REMOVED) else becomes
+            if section is not None and shown:
+                section.setIcon(0, self._theme.status_icon(status_of(shown)))
         self._section("Will be left as they are", skip_lines(plan.skips))
         examples = self._section("The first of them", [example_line(row) for row in plan.sample])
         for item, row in zip(_children(examples), plan.sample, strict=False):
@@ -141,11 +142,27 @@ def _text(value: object) -> str:
     return one_line(str(value)[:MAX_LINE])
 
 
-def by_status(groups: Sequence[Group]) -> list[tuple[str, list[Group]]]:
-    """Return the groups of each status, those of the most tasks first."""
-    found: dict[str, list[Group]] = {}
+def group_title(kind: OperationKind, status: str, becomes: str) -> str:
+    """Return what becomes of tasks: for an undo ``Waiting → Failed``, for the others what they are now."""
+    if kind is not OperationKind.UNDO:
+        will = "deleted" if kind is OperationKind.DELETE else "changed"
+        return f"Will be {will}: {full_status_words(status)}"
+    if becomes == REMOVED:
+        return f"Will be removed: {full_status_words(status)}"
+    if not becomes:
+        return "Will be as before"
+    if not status:
+        return f"Will be there again: {full_status_words(becomes)}"
+    if status == becomes:
+        return f"Will be as before, and stay: {full_status_words(status)}"
+    return f"{full_status_words(status)} → {full_status_words(becomes)}"
+
+
+def by_status(groups: Sequence[Group]) -> list[tuple[tuple[str, str], list[Group]]]:
+    """Return the groups of each status and what it becomes, those of the most tasks first."""
+    found: dict[tuple[str, str], list[Group]] = {}
     for group in groups:
-        found.setdefault(group.status, []).append(group)
+        found.setdefault((group.status, group.becomes), []).append(group)
     return sorted(found.items(), key=lambda each: -sum(group.count for group in each[1]))
 
 

@@ -95,9 +95,10 @@ def test_a_duplicate_waits_without_attempts_and_key_and_goes_by_undo(bench: Benc
     assert bench.sql("SELECT message FROM task_logs WHERE task_id = 8") == [(f"duplicated from task 4 by {WHO}",)]
     told = bench.operator.plan(OperationKind.UNDO, Recorded(report.operation_id)).sentence
     assert told.startswith("2 tasks that came by the duplicate of ")
-    assert told.endswith(" will go again, with their log lines.")
+    assert told.endswith(" will be removed again, with their log lines.")
     undone = bench.undo(report)
     assert (undone.changed, undone.skips) == (2, ())
+    assert undone.sentence == "2 tasks were removed again."
     assert bench.image() == before
 
 

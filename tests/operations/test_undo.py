@@ -424,3 +424,12 @@ def test_an_undo_for_another_file_is_refused(desk: Desk, tmp_path: Path):
     plan = Operator(other, journal=desk.journal).plan(UNDO, Recorded(report.operation_id))
     assert plan.refusal is not None
     assert "another file" in plan.refusal.what
+
+
+def test_a_preview_of_an_undo_tells_what_tasks_are_and_what_they_will_be(desk: Desk) -> None:
+    retried = desk.do(RETRY, 1, 2)
+    assert [(each.status, each.becomes, each.count) for each in desk.plan_undo(retried).groups] == [
+        ("queued", "failed", 2)
+    ]
+    deleted = desk.do(delete(), 3)
+    assert [(each.status, each.becomes) for each in desk.plan_undo(deleted).groups] == [("", "queued")]

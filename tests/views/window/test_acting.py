@@ -75,6 +75,7 @@ def test_what_was_retried_by_keyboard_is_taken_back_from_its_report(opened: Driv
     QTest.keyClick(dialog, Qt.Key.Key_U, Qt.KeyboardModifier.AltModifier)
     undo = plan_dialog(opened, dialog)
     assert "1 task will be as before the retry" in undo.sentence.text()
+    assert undo.lines.lines()[0].startswith("Waiting (queued) → Failed")
     QTest.keyClick(undo.confirm_button, Qt.Key.Key_Return)
     opened.until(lambda: undo.step is Step.DONE)
     assert exact_rows(sample_db, "task_queue") == before
