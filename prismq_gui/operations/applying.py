@@ -82,7 +82,13 @@ def go_on(
         ran = Run(order.wish.kind, order.path, order.identity, source, recording).run(on_progress, should_stop)
         report = _report(order, source, ran, is_kept=recording is not None)
         if recording is not None:
-            report = _noted(report, recording, others(ran, report.skips), order.later)
+            whole = report.sentence
+            if recording.before:
+                done = recording.before + ran.changed
+                total = recording.before + source.total
+                verb = order.verb or verb_of(order.wish)
+                whole = report_sentence(verb, done, total, report.skips, stopped=ran.stopped)
+            report = _noted(report, recording, others(ran, report.skips), whole, order.later)
     finally:
         if recording is not None:
             recording.close()
@@ -116,15 +122,18 @@ def _report(order: Order, source: Source, ran: Ran, *, is_kept: bool) -> Report:
     )
 
 
-def _noted(report: Report, recording: Recording, others: Sequence[tuple[str, State]], later: int = 0) -> Report:
+def _noted(
+    report: Report, recording: Recording, others: Sequence[tuple[str, State]], whole: str, later: int = 0
+) -> Report:
+    """Note how it ended; ``whole`` tells of all that was done, also before it was taken up again."""
     state = State.STOPPED if report.stopped else State.FINISHED if report.problem is None else State.FAILED
     if later and state is State.FINISHED:
         state = State.STAGED
-        sentence = f"{report.sentence} {later:,} more are not touched until these have been looked at."
-        report = replace(report, sentence=sentence)
+        rest = f" {later:,} more are not touched until these have been looked at."
+        whole, report = f"{whole}{rest}", replace(report, sentence=f"{report.sentence}{rest}")
     problem = "" if report.problem is None else report.problem.sentence()
     try:
-        recording.finish(state, report.changed, report.skips, report.sentence, problem, others)
+        recording.finish(state, report.changed, report.skips, whole, problem, others)
     except ProblemError as error:
         if report.problem is not None:
             return report

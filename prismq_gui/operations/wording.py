@@ -219,6 +219,12 @@ def report_sentence(verb: Verb, changed: int, total: int, skips: Sequence[Skip],
     return f"{sentence}."
 
 
+def interrupted_sentence(verb: Verb, changed: int, planned: int) -> str:
+    """Say what was done before the program ended in the middle."""
+    noun, were = verb.noun[planned != 1], "was" if changed == 1 else "were"
+    return f"{changed:,} of {planned:,} {noun} {were} {verb.done}. Then the program ended; the rest was not touched."
+
+
 def bytes_text(size: int) -> str:
     """Return a size in binary units, as file managers show it."""
     if size < 1024:
