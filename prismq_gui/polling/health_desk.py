@@ -219,7 +219,7 @@ class HealthDesk(QObject):
         self._watch.interrupt()
         self.is_looking = True
         if not self._thread.isRunning():
-            self._thread.start(QThread.Priority.LowestPriority)
+            self._thread.start(QThread.Priority.LowPriority)
         self._look_wanted.emit(HealthWanted(self._watch.wanted, self._path, extent, hearing, limits))
 
     def stop(self) -> None:

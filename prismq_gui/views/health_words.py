@@ -63,7 +63,8 @@ def head(news: HealthNews | None, *, is_looking: bool) -> str:
     told = [plural(counts[each], word.lower()) for each, (word, _icon, _colour) in SEVERITIES.items() if counts[each]]
     if to_be_told(news):
         return ", ".join(told)
-    well = "Nothing is wrong" if news.left is None else "Nothing is wrong so far"
+    is_whole = news.left is None and not any(each.code == "part-checked" for each in news.findings)
+    well = "Nothing is wrong" if is_whole else "Nothing is wrong so far"
     return f"{well}, {told[0]}" if told else well
 
 
