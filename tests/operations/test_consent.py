@@ -55,6 +55,10 @@ def test_kinds_that_lose_something_are_dangerous_and_a_bulk_is_by_its_target() -
     chosen, all_that_match = Selected(range(1, 3)), Matching(TaskFilter(statuses=("failed",)))
     assert consent_for_plan(plan(OperationKind.RETRY, 2), chosen, in_production=True) is None
     assert consent_for_plan(plan(OperationKind.RETRY, 2), all_that_match, in_production=True) is not None
+    assert consent_for_plan(plan(OperationKind.MEND, LARGE), None, in_production=True) is None
+    mending = consent_for_plan(plan(OperationKind.MEND, LARGE + 1), None, in_production=True)
+    assert mending is not None  # a finding is about any number of tasks, none of which were chosen one by one
+    assert mending.text == "1,001"
     asked = consent_for_plan(plan(OperationKind.VACUUM, 0), None, in_production=True)
     assert asked is not None
     assert asked.text == "queue one.db"
