@@ -21,10 +21,8 @@ from prismq_gui.commands.progress import stoppable
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation
-from prismq_gui.operations.messages import OperationKind, Plan, Recorded
+from prismq_gui.operations.messages import LAST, OperationKind, Plan, Recorded
 from prismq_gui.operations.operator import Operator
-
-_LAST: Final = "last"
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +74,7 @@ def _object(operation: Operation) -> dict[str, Any]:
 
 def _which(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "operation", nargs="?", default=_LAST, metavar="ID",
+        "operation", nargs="?", default=LAST, metavar="ID",
         help="the operation, by its id or the beginning of it (history); default: last",
     )  # fmt: skip
     add_database(parser)
@@ -91,7 +89,7 @@ def _chosen(journal: Journal, options: argparse.Namespace, *, to_finish: bool) -
         ProblemError: There is none.
     """
     path = database_path(options)
-    if options.operation != _LAST:
+    if options.operation != LAST:
         found = journal.operation(options.operation)
         if found is None:
             raise ProblemError(_none(f"There is no operation {options.operation} in the journal", journal))
@@ -121,7 +119,8 @@ def _undo(options: argparse.Namespace) -> int:
     operation = _chosen(journal, options, to_finish=False)
     require_consent_can_be_had(options)
     with stoppable() as should_stop:
-        plan = operator.plan(OperationKind.UNDO, Recorded(operation.id), should_stop=should_stop)
+        wanted = LAST if options.operation == LAST else operation.id
+        plan = operator.plan(OperationKind.UNDO, Recorded(wanted), should_stop=should_stop)
     return carry_out(operator, plan, options)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.insight.messages import Cell, IdSpan, TaskRow
@@ -109,6 +109,8 @@ class Workers:
 
     names: tuple[str, ...]
 
+
+LAST: Final = "last"  # stands for the id of the last operation that is still in effect, where one is to be undone
 
 Target: TypeAlias = Selected | Matching | Recorded | Workers
 

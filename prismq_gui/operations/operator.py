@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from prismq_gui.operations.mending import apply_mending
 from prismq_gui.operations.mending_index import is_of_indexes, plan_index_undo, undo_indexes
 from prismq_gui.operations.mending_plan import plan_mending
 from prismq_gui.operations.messages import (
+    LAST,
     OperationKind,
     Plan,
     Progress,
@@ -95,10 +96,29 @@ class Operator:
             raise TypeError("an undo is of a recorded operation")
         if self._journal is None:
             return refused_plan(OperationKind.UNDO, self._path, _no_journal(self._path))
+        if target.operation_id == LAST:
+            return self._plan_undo_of_last(self._journal, should_stop)
         operation = self._settled(self._journal, target.operation_id)
         if operation is not None and is_of_indexes(self._journal, operation):
             return plan_index_undo(self._path, self._journal, operation)
         return plan_undo(self._path, self._journal, operation, should_stop)
+
+    def _plan_undo_of_last(self, journal: Journal, should_stop: ShouldStop) -> Plan:
+        """Plan the undo of the last operation that is still in effect.
+
+        After a restore the newest ones are not: nothing of them can be taken back, and tasks are as before them. An
+        operation whose tasks have all moved on is not passed over: who undoes the last one hears why it cannot be.
+        """
+        offered: Plan | None = None
+        for passed, each in enumerate(undoable(journal.operations(self._path))):
+            plan = self._plan_undo(Recorded(each.id), should_stop)
+            if plan.eligible and passed:
+                told = "1 newer operation: its tasks are" if passed == 1 else f"{passed:,} newer ones: their tasks are"
+                return replace(plan, facts=(*plan.facts, ("Passed over", f"{told} as before already")))
+            offered = offered or plan
+            if plan.eligible or not IS_BACK & {skip.reason for skip in plan.skips}:
+                break
+        return offered or refused_plan(OperationKind.UNDO, self._path, _unknown(self._path))
 
     def apply(
         self,
@@ -297,6 +317,11 @@ class Operator:
         if operation is None or not same_file(operation, self._path):
             return operation
         return settled(journal, operation, self._path)
+
+
+def undoable(operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Yield the operations that an undo of the last one looks at, in their order."""
+    return (each for each in operations if each.can_be_undone and each.kind is not OperationKind.UNDO)
 
 
 def _planned_identity(targets: object) -> Identity:

@@ -15,7 +15,17 @@ from prismq_gui.actions.registry import Place
 from prismq_gui.backup_folders import folder_of
 from prismq_gui.insight.filters import TaskFilter
 from prismq_gui.insight.problems import Problem
-from prismq_gui.operations.messages import Matching, OperationKind, Recorded, Report, Selected, Target, Wish, Workers
+from prismq_gui.operations.messages import (
+    LAST,
+    Matching,
+    OperationKind,
+    Recorded,
+    Report,
+    Selected,
+    Target,
+    Wish,
+    Workers,
+)
 from prismq_gui.polling.runner import EditableTold, HistoryTold
 from prismq_gui.queue.transitions import RUNNING
 from prismq_gui.theme import Severity, Theme
@@ -317,7 +327,7 @@ class TaskCommands(DatabaseCommands):
         elif found is None:
             self._window.status_line.show_message("There is nothing to undo: no operation on this file is kept")
         else:
-            self.undo(found.id)
+            self.undo(LAST)  # those before it where this one is no longer in effect
 
     def _tell_problem(self, problem: Problem) -> None:
         text = f"{problem.subject}. {problem.unchanged} {problem.advice}"

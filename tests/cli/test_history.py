@@ -77,6 +77,20 @@ def test_a_task_that_moved_is_told_by_undo_and_left_alone(call: Call, queue: Pat
     assert statuses(queue)[3] == "leased"
 
 
+def test_the_last_operation_is_the_last_that_is_still_in_effect(call: Call, queue: Path) -> None:
+    call("retry", "4", "--yes")
+    (before,) = run_sql(queue, "SELECT priority, updated_at_utc FROM task_queue WHERE id = 3")
+    call("priority", "--to", "7", "3", "--yes")
+    sql = "UPDATE task_queue SET priority = ?, updated_at_utc = ? WHERE id = 3"  # as a restore leaves it
+    run_sql(queue, sql, before)
+    dry = call("undo", "--dry-run")
+    assert "will be as before the retry of " in dry.out
+    assert "1 newer operation" in dry.out
+    assert call("undo", "--yes").code == 0
+    assert statuses(queue)[3] == "failed"
+    assert "as it was before already" in call("undo", "--yes").out  # there is none before that
+
+
 def test_nothing_to_undo_or_finish_is_told(call: Call) -> None:
     for verb, word in (("undo", "undone"), ("finish", "finished")):
         done = call(verb, "--yes")
