@@ -77,13 +77,14 @@ class SplitterSizes:
 
 @dataclass(frozen=True, slots=True)
 class SavedFilter:
-    """The filter of the tasks and of the logs as it was last."""
+    """The filter of the tasks and of the logs as it was last; ``file`` stands for the file that it was of."""
 
     statuses: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     text: str = ""
     levels: tuple[str, ...] = ()
     log_text: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,8 @@ _settings = record(
         ),
         "own_keys": list_of(record(OwnKeys, {"action": text, "keys": list_of(text, MAX_RECENT)})),
         "filter": record(
-            SavedFilter, {"statuses": _texts, "types": _texts, "text": text, "levels": _texts, "log_text": text}
+            SavedFilter,
+            {"statuses": _texts, "types": _texts, "text": text, "levels": _texts, "log_text": text, "file": text},
         ),
         "views": list_of(
             record(

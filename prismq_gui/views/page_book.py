@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, QSize, QTimer
+from PySide6.QtCore import QObject, QSize, Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from prismq_gui.file_thresholds import file_name
 from prismq_gui.polling.messages import Table
 from prismq_gui.polling.warming import Warmer
-from prismq_gui.settings import Settings
+from prismq_gui.settings import SavedFilter, Settings
 from prismq_gui.theme import Theme
 from prismq_gui.views import memory
 from prismq_gui.views.plain_text import tooltip
@@ -58,6 +59,7 @@ class PageStack(QStackedWidget):
         return current.minimumSizeHint() if current is not None else super().minimumSizeHint()
 
 
+_ONCE = Qt.ConnectionType.SingleShotConnection
 _FOR_ACTING = (  # by the first preview, which without them held the window for 200 ms
     "prismq_gui.operations.operator", "prismq_gui.views.plan_dialog", "prismq_gui.views.wish_fields",
 )  # fmt: skip
@@ -87,6 +89,7 @@ class PageBook(QObject):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_timer_timeout)
         window.actions_.keys_changed.connect(self._name_keys)
+        window.session.opened.connect(lambda _facts: self._on_first_file_opened(), _ONCE)
 
     def __getitem__(self, name: str) -> Page:
         """Return a page; it is made where it is not yet."""
@@ -166,7 +169,7 @@ class PageBook(QObject):
 
         window = self._window
         page = TasksPage(self._theme, window.engine, window)
-        memory.restore_tasks(window.settings, page)
+        memory.restore_tasks(self._fitting(window.settings), page)
         self._file_columns = FileColumns(window, page)
         page.recovered.connect(lambda: window.session.tell_recovered(Table.TASKS))
         window.commands.serve(page)
@@ -203,7 +206,7 @@ class PageBook(QObject):
 
         window = self._window
         page = LogsPage(self._theme, window.engine, window)
-        memory.restore_logs(window.settings, page)
+        memory.restore_logs(self._fitting(window.settings), page)
         page.recovered.connect(lambda: window.session.tell_recovered(Table.LOGS))
         page.task_requested.connect(window.show_task)
         window.session.opened.connect(lambda facts: page.set_missing(facts.missing_columns))
@@ -282,9 +285,29 @@ class PageBook(QObject):
 
     # -- what is remembered of them
 
+    def _fitting(self, settings: Settings) -> Settings:
+        """Return the settings without a filter that was of another file than the one that is open."""
+        path, kept = self._window.session.path, settings.filter
+        if path is None or kept == SavedFilter() or not kept.file or kept.file == file_name(path):
+            return settings
+        return replace(settings, filter=SavedFilter())
+
+    def _on_first_file_opened(self) -> None:
+        """Show all of a file that the filter was not of: what matches in one file says nothing of another."""
+        settings = self._window.settings
+        if self._fitting(settings) is settings:
+            return
+        if (page := self._pages.get("tasks")) is not None:
+            cast("TasksPage", page).show_filter((), (), "")
+        if (page := self._pages.get("logs")) is not None:
+            cast("LogsPage", page).show_filter((), "")
+
     def remembered(self, settings: Settings) -> Settings:
         """Return the settings with what the pages show now; of a page that was not made they stay as they are."""
-        made = self._pages
+        made, path = self._pages, self._window.session.path
+        if path is not None:
+            settings = self._fitting(settings)
+            settings = replace(settings, filter=replace(settings.filter, file=file_name(path)))
         if "overview" in made:
             settings = replace(settings, overview_span=cast("OverviewPage", made["overview"]).span.value)
         if "search" in made:

@@ -332,6 +332,21 @@ def test_a_window_that_is_hidden_pauses_by_itself(opened: Driver) -> None:
 # -- what is remembered
 
 
+def test_a_filter_of_one_file_is_not_put_on_another_at_the_start(
+    make_window: Callable[..., Driver], sample_db: Path, tmp_path: Path
+) -> None:
+    data, other = tmp_path / "remembered", tmp_path / "other.db"
+    other.write_bytes(sample_db.read_bytes())
+    first = make_window(data).open(sample_db)
+    first.filter(statuses=("failed",), text="error")
+    first.window.close()
+
+    second = make_window(data)
+    second.window.open_first(other)
+    second.until(lambda: second.window.session.is_open and second.window.tasks_page.model.rowCount() == 600)
+    assert second.window.tasks_page.filter().is_empty
+
+
 def test_layout_filter_page_and_file_come_back(
     make_window: Callable[..., Driver], sample_db: Path, tmp_path: Path
 ) -> None:
