@@ -90,7 +90,7 @@ def run_window(
         window.new_window_requested.connect(lambda path: start_window(path, data_dir))
         window.task_window_requested.connect(lambda path, task_id: start_window(path, data_dir, task_id))
         if ended_abnormally:
-            window.tell_abnormal_end(log)
+            window.tell_abnormal_end(log if log is not None and log.exists() else None)
         window.show()
         window.open_first(path, read_only=read_only)
         if task_id is not None:
