@@ -136,6 +136,7 @@ class CareDialog(QDialog):
         self.confirm_button.clicked.connect(self.confirm)
         self.options.changed.connect(self._plan_anew)
         self.options.typed.connect(self._show_confirm)
+        self.options.entered.connect(self.confirm)
         self._desk.news.connect(self._on_desk_news)
 
     def start(self) -> None:

@@ -26,6 +26,7 @@ from prismq_gui.queue.transitions import TERMINAL
 from prismq_gui.theme import Theme
 from prismq_gui.views.flow_layout import FlowLayout
 from prismq_gui.views.plain_text import label, visible
+from prismq_gui.views.typed_consent import ConsentLine
 
 FILE_FILTER = "Queue files (*.db *.sqlite *.sqlite3);;All files (*)"
 AGAIN_MS = 300
@@ -33,10 +34,14 @@ LONGEST_AGE_DAYS = 36_500
 
 
 class CareOptions(QWidget):
-    """The fields of one wish. GUI thread. ``changed`` tells that it must be planned anew, ``typed`` a name typed."""
+    """The fields of one wish. GUI thread.
+
+    ``changed`` tells that it must be planned anew, ``typed`` a name typed, ``entered`` that Enter was pressed behind it.
+    """
 
     changed = Signal()
     typed = Signal()
+    entered = Signal()
 
     def __init__(self, theme: Theme, wish: CareWish, parent: QWidget) -> None:
         super().__init__(parent)
@@ -50,7 +55,7 @@ class CareOptions(QWidget):
         self.days = QSpinBox(self)
         self.statuses = {status: QCheckBox(status.replace("_", " "), self) for status in TERMINAL}
         self.backup_first = QCheckBox("Make a backup &first", self)
-        self.name = QLineEdit(self)
+        self.name = ConsentLine(self)
         self.name_label = label("", "", self, wrap=True)
         self._rows = QGridLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -110,6 +115,7 @@ class CareOptions(QWidget):
             box.toggled.connect(lambda _on: self._timer.start())
         self.choose_button.clicked.connect(self._choose)
         self.name.textChanged.connect(lambda _text: self.typed.emit())
+        self.name.entered.connect(self.entered)
 
     # -- what is chosen
 

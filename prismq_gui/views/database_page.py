@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -120,6 +120,7 @@ class DatabasePage(QScrollArea):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.table.selected_count_changed.connect(lambda _count: self._show_buttons())
         self.table.row_activated.connect(lambda _key: self._open())
+        self.table.installEventFilter(self)
         self.folder_button.clicked.connect(self.folder_requested)
         self.verify_button.clicked.connect(lambda: self._want(CareKind.VERIFY))
         self.restore_button.clicked.connect(lambda: self._want(CareKind.RESTORE))
@@ -308,6 +309,14 @@ class DatabasePage(QScrollArea):
                 button.setFocus(Qt.FocusReason.OtherFocusReason)
                 return
         self.folder_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Choose the newest backup where the keyboard comes to the list and none is chosen."""
+        if watched is self.table and isinstance(event, QFocusEvent) and event.gotFocus():
+            by_mouse = event.reason() == Qt.FocusReason.MouseFocusReason
+            if not by_mouse and not self.table.selected_count() and self._backups:
+                self.table.selectRow(0)
+        return super().eventFilter(watched, event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look at the file; nobody looked before."""

@@ -14,12 +14,13 @@ from prismq_gui.theme import Theme, set_role
 from prismq_gui.views.plain_text import label, visible
 
 
-class _Line(QLineEdit):
+class ConsentLine(QLineEdit):
     """Keeps Enter: it must never answer a dialog by its default button."""
 
     entered = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Tell of Enter, once a press."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             event.accept()
             if not event.isAutoRepeat():
@@ -43,7 +44,7 @@ class TypedConsentBox(QFrame):
         self._wanted: TypedConsent | None = None
         self._icon = QLabel(self)
         self.sentence = label("", "strong", self, wrap=True)
-        self.line = _Line(self)
+        self.line = ConsentLine(self)
         self.line.setMaxLength(300)
         set_role(self, "card")
         layout = QHBoxLayout(self)

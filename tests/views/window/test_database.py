@@ -206,7 +206,9 @@ def test_E9_E13_a_queue_is_backed_up_and_restored_through_the_page_though_the_wi
     before = content(path)
     run_sql(path, "DELETE FROM task_logs")
     run_sql(path, "DELETE FROM task_queue WHERE id > 300")
-    page.table.selectRow(0)
+    driver.window.activateWindow()
+    driver.until(driver.window.isActiveWindow)
+    page.table.setFocus(Qt.FocusReason.TabFocusReason)  # which chooses the newest
     QTest.mouseClick(page.restore_button, Qt.MouseButton.LeftButton)
     restore = driver.window.commands.care_dialog
     assert restore is not None
@@ -214,7 +216,11 @@ def test_E9_E13_a_queue_is_backed_up_and_restored_through_the_page_though_the_wi
     assert not restore.confirm_button.isEnabled()  # until the name is typed
     restore.options.name.setText("queue.d")
     assert not restore.confirm_button.isEnabled()
-    done(driver, restore)
+    QTest.keyClick(restore.options.name, Qt.Key.Key_Return)
+    assert restore.step is Step.PREVIEW
+    QTest.keyClicks(restore.options.name, "b")
+    QTest.keyClick(restore.options.name, Qt.Key.Key_Return)
+    driver.until(lambda: restore.step is Step.DONE)
     assert restore.report is not None
     assert restore.report.problem is None
     assert content(path) == before
