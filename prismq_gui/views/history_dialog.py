@@ -132,6 +132,11 @@ class HistoryDialog(QDialog):
         self._timer.start()
         self.look()
 
+    def take_keyboard(self) -> None:
+        """Be in front, with the keyboard in the list."""
+        self.activateWindow()
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def look(self) -> None:
         """Have it told anew."""
         self._desk.look_back()

@@ -288,11 +288,19 @@ class TaskCommands(DatabaseCommands):
 
         dialog = HistoryDialog(self._theme, self._window.engine.acting, self._window.actions_, self._window)
         dialog.undo_requested.connect(self.undo)
+        dialog.undo_requested.connect(self._return_to_history)
         dialog.finish_requested.connect(self.finish)
+        dialog.finish_requested.connect(self._return_to_history)
         dialog.finished.connect(self._on_history_dialog_finished)
         self._window.session.changed.connect(dialog.look_for_news)
         self.history_dialog = dialog
         dialog.start()
+
+    def _return_to_history(self) -> None:
+        """Give the keyboard back to the history once what was begun there is closed; Qt gives it to the window."""
+        dialog, history = self.plan_dialog, self.history_dialog
+        if dialog is not None and history is not None:
+            dialog.finished.connect(history.take_keyboard)
 
     def _on_history_dialog_finished(self, _result: int) -> None:
         self.history_dialog = None
