@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from prismq_gui.settings import Settings
 from prismq_gui.theme import Theme
+from prismq_gui.views.fitting import resize_within_screen
 
 if TYPE_CHECKING:
     from prismq_gui.views.logs_page import LogsPage
@@ -32,10 +33,7 @@ HIDDEN_DETAIL = "detail hidden"  # a splitter's name that holds one size: 1 wher
 
 def restore_geometry(window: QMainWindow, settings: Settings, theme: Theme) -> None:
     """Put the window where it was; one that would lie off every screen stands where the system puts it."""
-    screen = QGuiApplication.primaryScreen()
-    room = screen.availableGeometry() if screen else None
-    wide, high = theme.space(320), theme.space(200)
-    window.resize(min(wide, room.width()) if room else wide, min(high, room.height()) if room else high)
+    resize_within_screen(window, theme.space(320), theme.space(200))
     data = _bytes(settings.window_geometry)
     if data:
         window.restoreGeometry(data)
