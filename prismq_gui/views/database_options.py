@@ -36,7 +36,7 @@ LONGEST_AGE_DAYS = 36_500
 class CareOptions(QWidget):
     """The fields of one wish. GUI thread.
 
-    ``changed`` tells that it must be planned anew, ``typed`` a name typed, ``entered`` that Enter was pressed behind it.
+    ``changed`` tells that it must be planned anew, ``typed`` a name typed, ``entered`` Enter behind it.
     """
 
     changed = Signal()
