@@ -41,6 +41,7 @@ from prismq_gui.views.saved_views import SavedViews
 from prismq_gui.views.session import Session
 from prismq_gui.views.start_page import StartPage
 from prismq_gui.views.status_line import StatusLine
+from prismq_gui.views.tab_order import focus_first_in
 from prismq_gui.views.threshold_setting import ThresholdSetting
 from prismq_gui.views.top_bar import TopBar
 
@@ -282,16 +283,17 @@ class MainWindow(QMainWindow):
     def _show_stack(self) -> None:
         wanted = self._book[self.page] if self.session.is_open else self.start_page
         if self._stack.currentWidget() is not wanted:
-            had_focus = self._stack.isAncestorOf(self.focusWidget()) if self.focusWidget() else True
+            had, is_new = self.focusWidget(), self.start_page in (wanted, self._stack.currentWidget())
+            had_focus = is_new or had is None or self._stack.isAncestorOf(had) or self.banner.isAncestorOf(had)
             self._stack.setCurrentWidget(wanted)
             if had_focus:
                 self._focus_page()
 
     def _focus_page(self) -> None:
-        if self.session.is_open and self.page in ("overview", "database"):
-            cast("OverviewPage | DatabasePages", self._book[self.page]).focus_first()
+        if self.session.is_open and self.page in ("overview", "database", "tasks"):
+            cast("OverviewPage | DatabasePages | TasksPage", self._book[self.page]).focus_first()
         elif self.session.is_open:
-            self.current_table().setFocus(Qt.FocusReason.OtherFocusReason)
+            focus_first_in(self._book[self.page], self.current_table())
         else:
             self.start_page.focus_first()
 

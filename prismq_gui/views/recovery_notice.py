@@ -67,11 +67,11 @@ class RecoveryNotice(QObject):
         return f"{changed} Finish it or take it back: first you see what will be."
 
     def _acts(self, newest: Operation, count: int) -> tuple[Act, ...]:
-        history: Act = ("&History…", self._commands.history)
+        history: Act = ("History…", self._commands.history)
         facts = self._window.session.facts
         if count > 1 or (facts is not None and facts.write_refusal):
             return (history,)
-        finish: Act = ("&Finish…", partial(self._commands.finish, newest))
-        take_back: Act = ("Take &back…", partial(self._commands.undo, newest.id))
+        finish: Act = ("Finish…", partial(self._commands.finish, newest))
+        take_back: Act = ("Take back…", partial(self._commands.undo, newest.id))
         able = (*((finish,) if newest.can_be_finished else ()), *((take_back,) if newest.can_be_undone else ()))
         return (*able, history)

@@ -7,7 +7,23 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
+
+
+def focus_first_in(page: QWidget, table: QWidget) -> QWidget | None:
+    """Give the keyboard to the table of a page, or where that is out of view to the first widget that can have it.
+
+    Returns the one that has it, None where nothing in the page can.
+    """
+    stop: QWidget | None = table if table.isVisibleTo(page) else page.nextInFocusChain()
+    while stop is not None and stop is not page:
+        takes = stop.focusPolicy() & Qt.FocusPolicy.TabFocus
+        if takes and stop.isEnabled() and page.isAncestorOf(stop) and stop.isVisibleTo(page):
+            stop.setFocus(Qt.FocusReason.OtherFocusReason)
+            return stop
+        stop = stop.nextInFocusChain()
+    return None
 
 
 def tab_in_order(*stops: QWidget) -> None:

@@ -41,7 +41,7 @@ from prismq_gui.views.scan_bar import ScanBar
 from prismq_gui.views.scan_stop import NOTHING_SO_FAR, ScanStop, nothing_so_far, scan_words
 from prismq_gui.views.status_chips import StatusChips, thousands
 from prismq_gui.views.story_watch import StoryWatch
-from prismq_gui.views.tab_order import tab_in_order
+from prismq_gui.views.tab_order import focus_first_in, tab_in_order
 from prismq_gui.views.table_view import BigTableView
 from prismq_gui.views.turning_splitter import TurningSplitter
 
@@ -87,6 +87,7 @@ class TasksPage(QWidget):
         self.detail = DetailPanel(theme, self)
         self.story = StoryWatch(engine.looks, self.detail)
         self.empty = EmptyState(theme, self)
+        self._stand_in: QWidget | None = None  # has the keyboard while the table is out of view
         self.held_button = QToolButton(self)
         self.rows_label = label("", "muted", self)
         self._stack = QStackedWidget(self)
@@ -187,6 +188,11 @@ class TasksPage(QWidget):
         self.chips.blockSignals(False)
         self.filter_bar.set_pieces(TaskFilterPieces(tuple(types[:1]), text))
         self._on_filter_changed()
+
+    def focus_first(self) -> None:
+        """Give the keyboard to the table, or to the first field until there are rows."""
+        first = focus_first_in(self, self.table)
+        self._stand_in = first if first is not self.table else None
 
     def clear_filter(self) -> None:
         """Show all tasks."""
@@ -300,6 +306,9 @@ class TasksPage(QWidget):
         self.rows_label.setText(f"{words}, {thousands(selected)} selected" if selected > 1 else words)
         if count or not (self.model.is_complete or self.model.is_stopped):
             self._stack.setCurrentWidget(self.table)
+            if self._stand_in is not None and self.window().focusWidget() is self._stand_in:
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._stand_in = None
         else:
             self._show_empty()
         self.state_changed.emit()
@@ -313,7 +322,10 @@ class TasksPage(QWidget):
         else:
             text = f"No task of this file fits {one_line(whole_text(self.filter())[:MOST_SHOWN])}"
             self.empty.show_state("filter", "No tasks match", text, "Clear the filter")
+        had_focus = self.window().focusWidget() is self.table
         self._stack.setCurrentWidget(self.empty)
+        if had_focus:
+            self.focus_first()  # Qt would go on to the banner's button
 
     # -- the panel
 
