@@ -108,13 +108,16 @@ def _window(arguments: list[str]) -> int:
     parser.add_argument("--data-dir", metavar="DIR", type=_file, help="keep settings and logs here (portable use)")
     parser.add_argument("--selftest", metavar="JSON", type=_file, help="test this installation and write what it found")
     parser.add_argument("--version", action="version", version=f"PrismQ {__version__}")
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
     if options.file == "" or "\0" in (options.file or ""):
         parser.error("the name of a file is expected")
     if options.file in VERBS and "--" not in arguments:
+        there = "; for --data-dir it has --settings" if options.data_dir is not None else ""
         parser.error(
-            f"put '{options.file}' first, before the options; to open a file of that name write ./{options.file}"
+            f"put '{options.file}' first, before the options{there}; to open a file of that name write ./{options.file}"
         )
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.selftest is not None:
         from prismq_gui.selftest import run_selftest
 

@@ -129,6 +129,14 @@ def test_verb_behind_an_option_is_explained(opened: Opened, capsys: pytest.Captu
     assert opened.asked == []
 
 
+def test_the_window_s_data_dir_before_a_verb_is_explained(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data-dir", "D", "edit", "5", "--set", "priority=1"]) == 2
+    error = capsys.readouterr().err
+    assert "put 'edit' first" in error
+    assert "--settings" in error
+    assert opened.asked == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "path"),
     [

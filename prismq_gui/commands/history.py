@@ -55,7 +55,11 @@ def _history(options: argparse.Namespace) -> int:
             for each in operations
         ]  # fmt: skip
         if not print_table(titles, rows, right=(4,)):
-            note("No operation was done yet, as far as the journal tells.")
+            path = database_path(options)
+            if options.all_files or path.exists():
+                note("No operation was done yet, as far as the journal tells.")
+            else:
+                note(f"There is no file {visible_line(os.fspath(path))}, and the journal tells of nothing done on one.")
     return Exit.OK if operations else Exit.NOTHING
 
 

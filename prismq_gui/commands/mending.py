@@ -28,8 +28,8 @@ def fix(options: argparse.Namespace, path: Path) -> int:
     """
     code = options.fix
     if code not in (*FIXES, *_OF_THE_FILE):
-        what = "is mended by hand: " + TEXTS[code].advice if code in TEXTS else "is no finding"
-        raise UsageError(f"{code} {what.rstrip(': ')} --fix takes {', '.join(sorted((*FIXES, *_OF_THE_FILE)))}")
+        what = f"is mended by hand: {TEXTS[code].advice.rstrip(' :.')}." if code in TEXTS else "is no finding."
+        raise UsageError(f"'{code}' {what} --fix takes: {', '.join(sorted((*FIXES, *_OF_THE_FILE)))}")
     require_consent_can_be_had(options)
     if code == "wal-large":
         return look_after(CareWish(CareKind.CHECKPOINT, path), "Checkpoint now?", options)

@@ -52,6 +52,7 @@ from prismq_gui.queue.timestamps import now_utc, parse_utc
 from prismq_gui.queue.transitions import RUNNING, Status, may, refusal
 
 GONE = "no longer exists"
+_ABSENT = "does not exist"  # nothing tells whether it ever did
 SILENT_AFTER = timedelta(minutes=2)
 READ_AT_ONCE = 512  # rows a statement: 1 to 3 ms, far from holding anyone up
 _BULKY_AT_ONCE = 16  # with their payloads, of up to a megabyte each
@@ -196,7 +197,7 @@ class _Look:
     def _eligible(self, task_id: int, row: Row | None) -> Task | None:
         """Take a task among those that will be changed, or note why not."""
         if row is None:
-            self._skips.add(GONE, task_id)
+            self._skips.add(_ABSENT, task_id)
             return None
         task = Task(self._at, row)
         status = task["status"]

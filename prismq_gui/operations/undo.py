@@ -328,7 +328,8 @@ class _Look:
         noun = f"{self._eligible:,} {nouns[self._eligible != 1]}"
         sentence = f"{noun} will be as before {what}"
         if self._going == self._eligible:
-            sentence = f"{noun} that came by {what} will be removed again, with their log lines"
+            whose = "its" if self._eligible == 1 else "their"
+            sentence = f"{noun} that came by {what} will be removed again, with {whose} log lines"
         if self._skips.total:
             sentence += f"; {self._skips.total:,} will not, since {reasons_text(skips)}"
         if not self._eligible:

@@ -178,11 +178,31 @@ def reasons_text(skips: Sequence[Skip]) -> str:
     return ", ".join(f"{skip.count:,} {_numbered(skip.reason, skip.count)}" for skip in skips)
 
 
+_NUMBERED = (
+    ("is as it was ", "are as they were "), ("is ", "are "), ("has ", "have "), ("was ", "were "),
+    ("no longer exists", "no longer exist"), ("does not exist", "do not exist"),
+)  # fmt: skip
+_OF_ONE = (
+    ("their workers", "its worker"),
+    ("their ", "its "),
+    ("as they were", "as it was"),
+    ("ones wait", "one waits"),
+)
+
+
+def _of_one(count: int, text: str) -> str:
+    """Put words that speak of several tasks into the singular where it is one."""
+    if count == 1:
+        for many, one in _OF_ONE:
+            text = text.replace(many, one)
+    return text
+
+
 def _numbered(reason: str, count: int) -> str:
     """Put a reason that speaks of one task into the plural."""
     if count == 1:
         return reason
-    for one, many in (("is ", "are "), ("has ", "have "), ("was ", "were "), ("no longer exists", "no longer exist")):
+    for one, many in _NUMBERED:
         if reason.startswith(one):
             return many + reason[len(one) :]
     return reason
@@ -199,7 +219,7 @@ def plan_sentence(
     if eligible == 0:
         whom = f"The {chosen} task cannot" if total == 1 else f"None of the {total:,} {chosen} tasks can"
         return f"{whom} {verb.can}: {reasons_text(skips)}."
-    sentence = f"{tasks_text(eligible, statuses)} will {verb.will}"
+    sentence = f"{tasks_text(eligible, statuses)} will {_of_one(eligible, verb.will)}"
     if skipped:
         sentence += f"; {skipped:,} of the {total:,} {chosen} cannot: {reasons_text(skips)}"
     return f"{sentence}."
@@ -207,7 +227,8 @@ def plan_sentence(
 
 def report_sentence(verb: Verb, changed: int, total: int, skips: Sequence[Skip], *, stopped: bool) -> str:
     """Say what was done; ``total`` is what the plan wanted to change."""
-    sentence = f"{changed:,} {verb.noun[changed != 1]} {'was' if changed == 1 else 'were'} {verb.done}"
+    done = _of_one(changed, verb.done)
+    sentence = f"{changed:,} {verb.noun[changed != 1]} {'was' if changed == 1 else 'were'} {done}"
     skipped = sum(skip.count for skip in skips)
     if skipped:
         sentence += f"; {skipped:,} {'was' if skipped == 1 else 'were'} not: {reasons_text(skips)}"

@@ -91,6 +91,18 @@ def test_the_last_operation_is_the_last_that_is_still_in_effect(call: Call, queu
     assert "as it was before already" in call("undo", "--yes").out  # there is none before that
 
 
+def test_the_history_of_a_file_that_is_not_there_says_so(call: Call, tmp_path: Path) -> None:
+    absent = call("history", db=tmp_path / "nope.db")
+    assert absent.code == 4
+    assert "There is no file" in absent.err
+
+
+def test_words_are_of_one_task_where_it_is_one(call: Call) -> None:
+    assert "will be taken from its worker and wait" in call("release", "7", "--dry-run").out
+    assert "will be deleted, with its log lines" in call("delete", "8", "--dry-run").out
+    assert "does not exist" in call("delete", "4000000", "--dry-run").out
+
+
 def test_nothing_to_undo_or_finish_is_told(call: Call) -> None:
     for verb, word in (("undo", "undone"), ("finish", "finished")):
         done = call(verb, "--yes")

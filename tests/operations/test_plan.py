@@ -36,7 +36,7 @@ def test_tasks_that_cannot_be_retried_are_counted_by_their_reason(tmp_path: Path
     assert plan.eligible == 3
     assert plan.sentence == (
         "3 failed tasks will be queued again and can be claimed at once; 4 of the 7 selected cannot: "
-        "2 are running, 1 is completed already, 1 no longer exists."
+        "2 are running, 1 does not exist, 1 is completed already."
     )
     assert {skip.reason: skip.sample_ids for skip in plan.skips}["is running"] == (2, 3)
 
