@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from prismq_gui.cli import main
 from prismq_gui.insight.thresholds import Thresholds
 from prismq_gui.insight.verdict import Code
-from tests.helpers.files import make_foreign_queue
+from tests.helpers.files import make_foreign_queue, run_sql
 from tests.views.window.conftest import Driver
+
+
+@pytest.fixture
+def sample_db(sample_db: Path) -> Path:
+    """The sample, last used two days ago, whatever day it is: 30 days is the longest silence that can be allowed."""
+    run_sql(sample_db, "UPDATE workers SET heartbeat_utc = datetime('now', '-2 days')")
+    return sample_db
 
 
 def codes(driver: Driver) -> set[Code]:
