@@ -93,7 +93,7 @@ def may_write(context: ActionContext) -> str:
         return _NOT_WRITABLE[context.link]
     if context.write_refusal:
         return context.write_refusal
-    return "Another operation is running." if context.operation_runs else ""
+    return "Another operation or its preview is open." if context.operation_runs else ""
 
 
 def needs_selected(context: ActionContext) -> str:

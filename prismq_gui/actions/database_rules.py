@@ -9,7 +9,7 @@ _NOT_READABLE = {
     LinkState.MISSING: "The file is gone; there is nothing to read.",
     LinkState.CLOSED: "The file is not open at the moment.",
 }
-RUNS = "Another operation is running."
+RUNS = "Another operation or its preview is open."
 
 
 def may_read(context: ActionContext) -> str:

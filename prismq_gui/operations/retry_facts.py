@@ -64,11 +64,11 @@ def retry_facts(reader: QueueReader, wish: Wish, targets: Targets) -> tuple[Fact
         causes[error] += 1
         if compatibility in needs or len(needs) < _MOST_NEEDS:
             needs[compatibility] += 1
-    of = f" of {size:,} looked at" if size < count else ""
+    of = f" (of {size:,} looked at)" if size < count else ""
     found = [*_timing(count, step_s(wish, count), first_of(wish, count))]
     found.append(("Attempts", "counted from 0 again: each task may be tried as often as its own limit says"))
     for place, (cause, number) in enumerate(causes.most_common(_TOP), 1):
-        found.append((f"Cause {place}", f"{number:,}{of}: {plain(cause, 120)}"))
+        found.append((f"Cause {place}", f"{number:,} × {plain(cause, 120)}{of}"))
     if len(causes) > _TOP:
         others = sum(causes.values()) - sum(number for _cause, number in causes.most_common(_TOP))
         found.append(("Other causes", f"{others:,}{of}, of {len(causes) - _TOP:,} causes"))

@@ -61,7 +61,9 @@ def sections_of(operation: Operation, operations: tuple[Operation, ...]) -> list
         (f"By {one_line(operation.who[:MAX_TEXT])}", ""),
     ]
     about += [(f"{_name(name)}: {one_line(cell_text(value)[:MAX_TEXT])}", "") for name, value in operation.values
-              if name != "operation" and (value or name != "even_if_running")]  # fmt: skip
+              if name not in ("operation", "even_if_running")]  # fmt: skip
+    if operation.wish_value("even_if_running") in (1, "1"):
+        about.append(("Also those that were running", ""))
     undone = next((each for each in operations if each.id == operation.undoes), None)
     if undone is not None:
         about.append((f"Takes back: {name_of(undone)}", ""))
@@ -125,7 +127,13 @@ def rest_of(operation: Operation) -> Plan:
     noun = "1 task" if left == 1 else f"{left:,} tasks"
     sentence = f"The rest of “{name_of(operation)}” will be done: up to {noun}, each of which is looked at anew."
     kind = operation.kind or OperationKind.UNDO  # of a newer program: it is refused, and the reason told
-    return Plan(kind, operation.path, left, (), (), (), sentence, values=operation.values)
+    facts = (
+        ("Changed before", f"{operation.changed:,} of {operation.planned:,}"),
+        ("Left", f"up to {left:,}"),
+        ("Begun", _time(operation.started_utc)),
+        ("By", one_line(operation.who[:MAX_TEXT])),
+    )
+    return Plan(kind, operation.path, left, (), (), (), sentence, values=operation.values, facts=facts)
 
 
 def operation_text(operation: Operation, operations: tuple[Operation, ...]) -> str:

@@ -306,7 +306,8 @@ class PlanDialog(QDialog):
         if progress.total > 0:
             self.bar.setRange(0, 1_000)
             self.bar.setValue(progress.done * 1_000 // progress.total)
-            words = f"{progress.done:,} of {progress.total:,}  {words}"
+            count = f"{progress.done:,} of {progress.total:,}"
+            words = words if words.startswith(count) else f"{count}  {words}"
         if self.stop_button.isEnabled():
             self.progress_label.setText(words)
 

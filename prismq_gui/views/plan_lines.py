@@ -22,6 +22,8 @@ from prismq_gui.views.plain_text import one_line, tooltip
 MAX_LINE = 300
 MAX_FIGURE = 32  # characters at the right of a line; longer ones would leave no room for what they are of
 MOST_TYPES = 50
+CAUSE = "Cause "  # the facts of why tasks failed, which stand under a title of their own
+OTHER_CAUSES = "Other causes"
 Line = tuple[str, str]  # what, and how many
 
 
@@ -48,7 +50,12 @@ class PlanLines(QTreeWidget):
     def show_plan(self, plan: Plan) -> None:
         """Show groups, reasons, examples and figures of a plan."""
         self.clear()
-        facts = [(_text(name), _text(value)) for name, value in plan.facts]
+        facts = [(_text(name), _text(value)) for name, value in plan.facts if not is_cause(name)]
+        causes = [
+            (_text(value if name.startswith(CAUSE) else f"{name}: {value}"), "")
+            for name, value in plan.facts
+            if is_cause(name)
+        ]
         are_words = any(len(value) > MAX_FIGURE for _name, value in facts)
         if are_words:
             self._section("To be known", [(f"{name}: {value}", "") for name, value in facts])
@@ -61,6 +68,7 @@ class PlanLines(QTreeWidget):
             shown = status if becomes in ("", REMOVED) else becomes
             if section is not None and shown:
                 section.setIcon(0, self._theme.status_icon(status_of(shown)))
+        self._section("Causes", causes)
         self._section("Will be left as they are", skip_lines(plan.skips))
         examples = self._section("The first of them", [example_line(row) for row in plan.sample])
         for item, row in zip(_children(examples), plan.sample, strict=False):
@@ -140,6 +148,11 @@ def _children(item: QTreeWidgetItem | None) -> list[QTreeWidgetItem]:
 
 def _text(value: object) -> str:
     return one_line(str(value)[:MAX_LINE])
+
+
+def is_cause(name: str) -> bool:
+    """Return whether a fact tells why tasks failed."""
+    return name.startswith(CAUSE) or name == OTHER_CAUSES
 
 
 def group_title(kind: OperationKind, status: str, becomes: str) -> str:

@@ -79,7 +79,8 @@ def confirm_words(plan: Plan) -> str:
     if plan.kind is OperationKind.MEND:
         noun = _MENDED.get(str(plan.wish.value("finding")), noun)
     many = "indexes" if noun == "index" else f"{noun}s"
-    return f"{words.verb} {plan.eligible:,} {noun if plan.eligible == 1 else many}"
+    whom = f"{plan.eligible:,} {noun if plan.eligible == 1 else many}"
+    return f"Cancel {whom} by &force" if plan.kind is OperationKind.FORCE_CANCEL else f"{words.verb} {whom}"
 
 
 _MENDED = {"worker-gone": "worker", "log-orphan": "log line", "index-missing": "index"}  # the others mend tasks

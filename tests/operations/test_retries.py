@@ -151,8 +151,8 @@ def test_the_plan_tells_causes_attempts_and_who_can_run_the_tasks(tmp_path: Path
     run_sql(bench.path, "UPDATE task_queue SET compatibility = '{\"gpu\": true}' WHERE id = 7")
     facts = dict(bench.plan().facts)
     assert facts["Attempts"].startswith("counted from 0 again")
-    assert facts["Cause 1"].startswith("20: TimeoutError: after <")
-    assert facts["Cause 2"] == "8: (no error text)"
+    assert facts["Cause 1"].startswith("20 × TimeoutError: after <")
+    assert facts["Cause 2"] == "8 × (no error text)"
     assert facts["Workers"] == "none alive: the tasks wait until one starts"
     for name, offer in (("w1", "{}"), ("w2", "{bad"), ("w3", "{}")):
         run_sql(bench.path, "INSERT INTO workers VALUES (?, ?, ?)", (name, offer, utc_text(now_utc())))

@@ -33,7 +33,7 @@ def test_a_failed_task_is_retried_and_queued_in_the_file(opened: Driver, sample_
     assert dialog.confirm_button.text().replace("&", "") == "Retry 1 task"
     assert "will be queued again" in dialog.sentence.text()
     told = dialog.lines.lines()
-    assert any(line.startswith("Cause 1: 1: ") for line in told)
+    assert any(line.startswith("1 × ") for line in told)
     assert any(line.startswith("Attempts: counted from 0 again") for line in told)
     assert "Will be changed: Failed\t1" in told
     assert statuses(sample_db, f"id = {wanted}") == {"failed": 1}
