@@ -117,7 +117,7 @@ QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent
   image: url("$check"); }
 QRadioButton::indicator:checked { background: $accent; border-color: $accent; image: url("$dot"); }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: $window; border-color: $border; }
-QCheckBox:focus, QRadioButton:focus { color: $accent; }
+QCheckBox:focus, QRadioButton:focus { color: $accent; border: 1px solid $accent; border-radius: ${s1}px; padding: 1px; }
 QMenu::indicator { width: ${s3_5}px; height: ${s3_5}px; left: ${s1_5}px; border: 1px solid $border_strong;
   border-radius: ${s0_5}px; background: $surface; }
 QMenu::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
