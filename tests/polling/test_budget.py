@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from prismq_gui.insight import counting
 from prismq_gui.insight.messages import Change
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.polling.budget import MIN_INTERVAL_S, REST_FACTOR, Budget, rest_s
@@ -64,7 +65,8 @@ def looked_at(figures: Figures, reader: QueueReader, change: Change) -> None:
     assert figures.work(reader, lambda: False) is None
 
 
-def test_counts_are_told_only_when_every_status_has_one(reader, tmp_path):
+def test_counts_are_told_only_when_every_status_has_one(reader, tmp_path, monkeypatch):
+    monkeypatch.setattr(counting, "MOST_AT_ONE_MOMENT", 5)  # else all are counted in one statement
     run_sql(tmp_path / "q.db", "UPDATE task_queue SET status = 'failed' WHERE id < 4")
     figures = Figures()
     figures.look(reader, Change.CHANGED, 1.0, lambda facts: facts)
