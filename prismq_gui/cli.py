@@ -122,13 +122,15 @@ def _window(arguments: list[str]) -> int:
         from prismq_gui.selftest import run_selftest
 
         return run_selftest(options.selftest)
+    was_enabled = gc.isenabled()
     gc.disable()  # imports leave next to no garbage, and to look for it took a tenth of the start
     try:
         from prismq_gui.app import run_window
     except ImportError as error:
         return _fail(no_qt(error))
     finally:
-        gc.enable()
+        if was_enabled:  # else who called this looks after it, and threads of Qt's may run
+            gc.enable()
     path = None if options.file is None else Path(options.file)
     beside = options.new_window or options.read_only or options.task is not None
     return run_window(path, read_only=options.read_only, data_dir=options.data_dir, task_id=options.task, beside=beside)

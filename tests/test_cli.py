@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -159,6 +160,13 @@ def test_options_of_the_window_reach_it(opened: Opened, tmp_path: Path) -> None:
     assert opened.asked == [(Path("queue.db"), True, tmp_path)]
     assert opened.task_id == 42
     assert opened.beside
+
+
+def test_collecting_garbage_is_left_as_it_was(opened: Opened) -> None:
+    assert not gc.isenabled()  # in all tests: threads of Qt's must not destroy what lives in the main one
+    assert main(["queue.db"]) == 0
+    assert opened.asked
+    assert not gc.isenabled()
 
 
 def test_a_plain_start_may_hand_its_file_to_a_window_that_runs(opened: Opened) -> None:
