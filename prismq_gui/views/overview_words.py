@@ -180,7 +180,7 @@ def exact(value: float) -> str:
     """Return a value of a chart as exactly as it is known."""
     if abs(value - round(value)) < 0.005:
         return thousands(round(value))
-    return f"{value:,.2f}".replace(",", "\u202f") if value < 100 else thousands(round(value))
+    return f"{value:,.2f}" if value < 100 else thousands(round(value))
 
 
 def points_rows(past: Past) -> list[PlainRow]:

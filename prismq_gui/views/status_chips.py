@@ -31,8 +31,8 @@ _KNOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def thousands(number: int) -> str:
-    """Return a number with a thin space between its thousands."""
-    return f"{number:,}".replace(",", "\u202f")
+    """Return a number with a comma between its thousands, as everywhere in the program."""
+    return f"{number:,}"
 
 
 def about(number: int) -> str:
