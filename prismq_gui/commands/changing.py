@@ -26,6 +26,8 @@ from prismq_gui.commands.arguments import (
 from prismq_gui.commands.command import Command, Exit, UsageError, tell_problem
 from prismq_gui.commands.output import cell, fields_of, json_line, note, say, visible_line
 from prismq_gui.commands.progress import bar, stoppable
+from prismq_gui.commands.silence import limits_of
+from prismq_gui.insight.hearing import Hearing
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.messages import (
@@ -164,7 +166,9 @@ def _has_no_field(query: Query) -> bool:
 def change(wish: Wish | OperationKind, options: argparse.Namespace, target: Target | None = None) -> int:
     """Plan a wish for the tasks that the arguments name (or another target), ask, and do it; return the exit code."""
     target = chosen_tasks(options) if target is None else target
-    operator = Operator(database_path(options), journal=None if options.no_undo else journal_of(options))
+    path = database_path(options)
+    journal = None if options.no_undo else journal_of(options)
+    operator = Operator(path, journal=journal, hearing=Hearing(limits_of(options, path).silent_after_s))
     require_consent_can_be_had(options)
     with stoppable() as should_stop:
         plan = operator.plan(wish, target, should_stop=should_stop)

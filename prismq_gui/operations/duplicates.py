@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from prismq_gui.insight.connection import ReadConnection
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
@@ -102,7 +103,7 @@ def enqueue(
 # -- a new task
 
 
-def plan_new_task(path: Path, wish: Wish) -> Plan:
+def plan_new_task(path: Path, wish: Wish, hearing: Hearing = PLAIN) -> Plan:
     """Return what putting a task in would do, by reading alone.
 
     Raises:
@@ -122,7 +123,7 @@ def plan_new_task(path: Path, wish: Wish) -> Plan:
             refusal = Problem(ProblemKind.REFUSED, what, str(path), "Nothing was added.", advice)
         if refusal is not None:
             return refused_plan(wish.kind, path, refusal)
-        workers = matching_workers(reader, {str(values.get("compatibility")): 1})
+        workers = matching_workers(reader, {str(values.get("compatibility")): 1}, hearing)
     due = values.get("run_after_utc")
     when = "can be claimed at once" if due is None else f"not run before {plain(due)} UTC"
     return Plan(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from prismq_gui.insight.hearing import Hearing
 from prismq_gui.operations.applying import Order
 from prismq_gui.operations.journal import Journal
 from prismq_gui.operations.journal_records import Operation
@@ -21,7 +22,9 @@ SPECIAL = frozenset(
 """The kinds whose plans :func:`apply_special` carries out."""
 
 
-def plan_special(path: Path, wish: Wish, target: Target | None, should_stop: ShouldStop) -> Plan | None:
+def plan_special(
+    path: Path, wish: Wish, target: Target | None, should_stop: ShouldStop, hearing: Hearing
+) -> Plan | None:
     """Return the plan of a kind that has its own, None of any other.
 
     Raises:
@@ -39,7 +42,7 @@ def plan_special(path: Path, wish: Wish, target: Target | None, should_stop: Sho
         from prismq_gui.operations.duplicates import plan_duplicates, plan_new_task  # noqa: PLC0415 - as above
 
         if wish.kind is OperationKind.ENQUEUE:
-            return plan_new_task(path, wish)
+            return plan_new_task(path, wish, hearing)
         return None if target is None else plan_duplicates(path, wish, target, should_stop)
     return None
 

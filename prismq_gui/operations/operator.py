@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.operations.applying import Order, Others, carry_out, go_on, nothing_done
 from prismq_gui.operations.journal import Journal
@@ -59,13 +60,16 @@ class Operator:
     """Changes one queue file on behalf of a person; usable in any thread, one call at a time.
 
     ``who`` is named in the log line of every changed task; ``user@host`` by default. ``journal`` keeps what
-    undoing needs; without one nothing can be undone.
+    undoing needs; without one nothing can be undone. ``hearing``: when a worker counts as silent, for what plans tell.
     """
 
-    def __init__(self, path: Path, *, who: str | None = None, journal: Journal | None = None) -> None:
+    def __init__(
+        self, path: Path, *, who: str | None = None, journal: Journal | None = None, hearing: Hearing = PLAIN
+    ) -> None:
         self._path = Path(path)
         self._who = plain(who if who else _user_at_host(), MAX_WHO)
         self._journal = journal
+        self._hearing = hearing
 
     def plan(
         self, wish: Wish | OperationKind, target: Target | None, *, should_stop: ShouldStop = lambda: False
@@ -84,12 +88,12 @@ class Operator:
             return self._plan_undo(target, should_stop)
         if wish.kind is OperationKind.MEND:
             return plan_mending(self._path, wish, should_stop)
-        special = plan_special(self._path, wish, target, should_stop)
+        special = plan_special(self._path, wish, target, should_stop, self._hearing)
         if special is not None:
             return with_offer(special)
         if target is None:
             return refused_plan(wish.kind, self._path, _no_target(self._path))
-        return with_offer(plan_tasks(self._path, wish, target, should_stop))
+        return with_offer(plan_tasks(self._path, wish, target, should_stop, self._hearing))
 
     def _plan_undo(self, target: Target | None, should_stop: ShouldStop) -> Plan:
         if not isinstance(target, Recorded):

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from prismq_gui.insight.connection import ReadConnection, Row
 from prismq_gui.insight.filters import TaskColumn, TaskOrder
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.layout import read_layout
 from prismq_gui.insight.messages import Cell, FileFacts, IdSpan
 from prismq_gui.insight.problems import Problem, ProblemError, ProblemKind
 from prismq_gui.insight.reader import QueueReader
+from prismq_gui.insight.states import duration_text
 from prismq_gui.insight.walking import padded
 from prismq_gui.operations.cells import RawText, exact_text
 from prismq_gui.operations.deeds import DEEDS, Moment, Task
@@ -53,7 +55,6 @@ from prismq_gui.queue.transitions import RUNNING, Status, may, refusal
 
 GONE = "no longer exists"
 _ABSENT = "does not exist"  # nothing tells whether it ever did
-SILENT_AFTER = timedelta(minutes=2)
 READ_AT_ONCE = 512  # rows a statement: 1 to 3 ms, far from holding anyone up
 _BULKY_AT_ONCE = 16  # with their payloads, of up to a megabyte each
 _SAMPLE = 10
@@ -71,7 +72,7 @@ class _Found:
     running: int
 
 
-def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop) -> Plan:
+def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop, hearing: Hearing = PLAIN) -> Plan:
     """Return what an operation on tasks will do; a file or wish that is refused is told in ``refusal``.
 
     Raises:
@@ -97,7 +98,7 @@ def plan_tasks(path: Path, wish: Wish, target: Target, should_stop: ShouldStop) 
                 return refused_plan(kind, path, refused)
             look = _Look(connection, wish, Targets(identity), should_stop)
             found = look.at(_chosen(reader, target, should_stop))
-        return replace(_told(reader, facts, wish, target, found), diffs=tuple(look.diffs))
+        return replace(_told(reader, facts, wish, target, found, hearing), diffs=tuple(look.diffs))
 
 
 def refused_plan(kind: OperationKind, path: Path, problem: Problem) -> Plan:
@@ -234,7 +235,7 @@ def _check_stop(path: Path, should_stop: ShouldStop) -> None:
         raise ProblemError(stopped_problem(path))
 
 
-def _told(reader: QueueReader, facts: FileFacts, wish: Wish, target: Target, found: _Found) -> Plan:
+def _told(reader: QueueReader, facts: FileFacts, wish: Wish, target: Target, found: _Found, hearing: Hearing) -> Plan:
     eligible = len(found.targets)
     ids = found.targets.first_ids(_SAMPLE)
     rows = reader.task_rows(ids) if eligible else {}
@@ -249,9 +250,9 @@ def _told(reader: QueueReader, facts: FileFacts, wish: Wish, target: Target, fou
         skips=skips,
         sample=tuple(rows[task_id] for task_id in ids if task_id in rows),
         sentence=plan_sentence(verb_of(wish), eligible, found.targets.status_counts(), skips, chosen),
-        warnings=tuple(_warnings(reader, facts, wish.kind, found)) if eligible else (),
+        warnings=tuple(_warnings(reader, facts, wish.kind, found, hearing)) if eligible else (),
         facts=((("Tasks of further types", f"{untold:,}"),) if untold else ())
-        + (retry_facts(reader, wish, found.targets) if wish.kind is OperationKind.RETRY else ()),
+        + (retry_facts(reader, wish, found.targets, hearing) if wish.kind is OperationKind.RETRY else ()),
         targets=found.targets,
         values=wish.values,
     )
@@ -268,10 +269,13 @@ _MAY_RUN_TWICE = {
 """What a lease that has not run out means for these."""
 
 
-def _warnings(reader: QueueReader, facts: FileFacts, kind: OperationKind, found: _Found) -> Iterator[str]:
+def _warnings(
+    reader: QueueReader, facts: FileFacts, kind: OperationKind, found: _Found, hearing: Hearing
+) -> Iterator[str]:
     will_wait = kind in (OperationKind.RETRY, OperationKind.RELEASE, OperationKind.RUN_NOW)
-    if will_wait and not _has_live_worker(reader):
-        yield "No worker has given a sign of life in the last 2 minutes: the tasks will wait until one starts."
+    if will_wait and not _has_live_worker(reader, hearing):
+        span = duration_text(timedelta(seconds=hearing.silent_after_s))
+        yield f"No worker has given a sign of life in the last {span}: the tasks will wait until one starts."
     if kind is OperationKind.FORCE_CANCEL and found.running:
         yield (
             "A worker that is still at work on such a task is not stopped: it goes on to the end of its handler, "
@@ -295,7 +299,6 @@ def _edit_warnings(statuses: dict[Cell, int]) -> Iterator[str]:
         yield f"{completed:,} of these tasks are completed: what they ran with is then told by the journal alone."
 
 
-def _has_live_worker(reader: QueueReader) -> bool:
-    since = now_utc() - SILENT_AFTER
-    beats = (parse_utc(worker.heartbeat_utc) for worker in reader.workers())
-    return any(beat is not None and beat >= since for beat in beats)
+def _has_live_worker(reader: QueueReader, hearing: Hearing) -> bool:
+    now = now_utc()
+    return any(not hearing.is_silent(parse_utc(worker.heartbeat_utc), now) for worker in reader.workers())

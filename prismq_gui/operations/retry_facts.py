@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from prismq_gui.insight.hearing import PLAIN
+from prismq_gui.insight.hearing import PLAIN, Hearing
 from prismq_gui.insight.messages import Cell
 from prismq_gui.insight.reader import QueueReader
 from prismq_gui.insight.signature_sql import error_parts
@@ -47,7 +47,7 @@ def first_of(wish: Wish, count: int) -> int:
     return first if isinstance(first, int) and first < count else 0
 
 
-def retry_facts(reader: QueueReader, wish: Wish, targets: Targets) -> tuple[Fact, ...]:
+def retry_facts(reader: QueueReader, wish: Wish, targets: Targets, hearing: Hearing = PLAIN) -> tuple[Fact, ...]:
     """Return what is to be known before tasks are queued again.
 
     Raises:
@@ -72,7 +72,7 @@ def retry_facts(reader: QueueReader, wish: Wish, targets: Targets) -> tuple[Fact
     if len(causes) > _TOP:
         others = sum(causes.values()) - sum(number for _cause, number in causes.most_common(_TOP))
         found.append(("Other causes", f"{others:,}{of}, of {len(causes) - _TOP:,} causes"))
-    found.append(("Workers", matching_workers(reader, needs)))
+    found.append(("Workers", matching_workers(reader, needs, hearing)))
     return tuple(found)
 
 
@@ -110,13 +110,15 @@ def _span(span: timedelta) -> str:
     return duration_text(span) if not whole or whole >= 60 or not rest else f"{whole} min {rest} s"
 
 
-def matching_workers(reader: QueueReader, needs: Mapping[str, int]) -> str:
+def matching_workers(reader: QueueReader, needs: Mapping[str, int], hearing: Hearing = PLAIN) -> str:
     """Say how many live workers match; ``needs`` are compatibilities, each with how many tasks have it."""
     from prismq_gui.insight.matching import offers  # noqa: PLC0415 - it brings in the claim
 
     now = now_utc()
     rows = reader.workers()
-    live = [row.worker_id for row in rows if row.registered and not PLAIN.is_silent(parse_utc(row.heartbeat_utc), now)]
+    live = [
+        row.worker_id for row in rows if row.registered and not hearing.is_silent(parse_utc(row.heartbeat_utc), now)
+    ]
     if not live:
         return "none alive: the tasks wait until one starts"
     known = offers(reader)

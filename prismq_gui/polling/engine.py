@@ -110,7 +110,7 @@ class Engine(QObject):
         self._feed_opening: FeedOpening | None = None  # of the file that is open
         self._last_snapshot: Snapshot | None = None
         self._thresholds: Thresholds | None = None
-        self._runner = Runner(history_folder)
+        self._runner = Runner(history_folder, self.listening)
         self.acting = ActDesk(self._runner, history_folder, self)
         self.looks = LookDesk(breath, self, self.listening)
         self._search: SearchDesk | None = None

@@ -11,6 +11,7 @@ from PySide6.QtCore import Signal, Slot
 
 from prismq_gui.insight.problems import Problem, ProblemError
 from prismq_gui.operations.messages import OperationKind, Plan, Progress, Target, Wish
+from prismq_gui.polling.listening import Listening
 from prismq_gui.polling.threads import Worker, guarded
 
 if TYPE_CHECKING:
@@ -112,9 +113,10 @@ class Runner(Worker):
     cut_off = Signal(object)
     editable = Signal(object)
 
-    def __init__(self, journal_folder: Path | None = None) -> None:
+    def __init__(self, journal_folder: Path | None = None, listening: Listening | None = None) -> None:
         super().__init__()
         self._journal_folder = journal_folder  # None: nothing can be undone
+        self._listening = listening or Listening()
         self.stop_up_to = 0  # written in the window's thread: requests up to this number are to end
         self._number = 0
         self._progressed_at = 0.0
@@ -142,7 +144,8 @@ class Runner(Worker):
         from prismq_gui.operations.journal import Journal  # noqa: PLC0415 - of no use at the window's start
         from prismq_gui.operations.operator import Operator  # noqa: PLC0415
 
-        return Operator(path, journal=Journal(self._journal_folder) if self._journal_folder else None)
+        journal = Journal(self._journal_folder) if self._journal_folder else None
+        return Operator(path, journal=journal, hearing=self._listening.look())
 
     @Slot(object)
     @guarded

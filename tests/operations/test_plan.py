@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prismq_gui.insight.filters import TaskFilter
+from prismq_gui.insight.hearing import Hearing
 from prismq_gui.insight.problems import ProblemError, ProblemKind
 from prismq_gui.operations.messages import Matching, Selected
 from prismq_gui.operations.operator import Operator
@@ -172,3 +173,13 @@ def test_reasons_without_end_are_capped_and_the_rest_counted(tmp_path: Path):
     plan = Operator(path).plan(RETRY, Selected(range(1, 81)))
     assert len(plan.skips) == 51
     assert sum(skip.count for skip in plan.skips) == 80
+
+
+def test_whether_somebody_is_there_is_judged_as_the_person_set_it(tmp_path: Path) -> None:
+    path = make_foreign_queue(tmp_path / "queue.db", 3, status="failed")
+    run_sql(path, "INSERT INTO workers VALUES ('w', '{}', datetime('now', '-10 minutes'))")
+    warned = Operator(path).plan(RETRY, Selected(range(1, 4)))
+    assert any("in the last 2 min" in each for each in warned.warnings)
+    patient = Operator(path, hearing=Hearing(3_600.0)).plan(RETRY, Selected(range(1, 4)))
+    assert not patient.warnings
+    assert dict(patient.facts)["Workers"] != dict(warned.facts)["Workers"]
