@@ -5,6 +5,8 @@ Owns the choice of the files, kinds and field, and the list. Must not read: a de
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -41,14 +43,19 @@ from prismq_gui.views.tab_order import tab_in_order
 from prismq_gui.views.table_view import BigTableView
 
 NAME_CHARACTERS = 24
+_MOST_BROUGHT = 100_000
 _KINDS: tuple[DifferenceKind | None, ...] = (None, *DifferenceKind)
 _ALWAYS = (None, DifferenceKind.CHANGED, DifferenceKind.APPEARED, DifferenceKind.VANISHED)
 
 
 class CompareDialog(QDialog):
-    """Beside the window. GUI thread. ``task_requested`` carries a file and the id of a task to be shown."""
+    """Beside the window. GUI thread. ``task_requested`` carries a file and the id of a task to be shown.
+
+    ``bring_back_requested`` carries both files and the ids of tasks that the newer one has no more.
+    """
 
     task_requested = Signal(object, object)
+    bring_back_requested = Signal(object, object, object)
 
     def __init__(self, theme: Theme, desk: CompareDesk, before: Path, after: Path, parent: QWidget) -> None:
         super().__init__(parent)
@@ -73,6 +80,7 @@ class CompareDialog(QDialog):
         self.details = CompareDetails(theme, self)
         self.stack = QStackedWidget(self)
         self.show_buttons = (QPushButton(self), QPushButton(self))
+        self.bring_button = QPushButton("Bring &back…", self)
         self.command_button = QPushButton("Copy e&xport command", self)
         self.stop_button = QPushButton("&Stop", self)
         self.again_button = QPushButton("Compare &again", self)
@@ -105,6 +113,7 @@ class CompareDialog(QDialog):
         for button in self.show_buttons:
             theme.bind_icon(button, "external-link")
             button.setIconSize(QSize(theme.icon_size(), theme.icon_size()))
+        self.bring_button.setToolTip("Bring the selected vanished tasks back into the newer file, after a preview")
         self.command_button.setToolTip("Copy the command that writes every difference as a line of JSON")
 
     def _lay_out(self) -> None:
@@ -141,7 +150,7 @@ class CompareDialog(QDialog):
     def _foot(self) -> QHBoxLayout:
         foot = QHBoxLayout()
         foot.setSpacing(self._theme.space(2))
-        for button in (*self.show_buttons, self.command_button):
+        for button in (*self.show_buttons, self.bring_button, self.command_button):
             foot.addWidget(button)
         foot.addStretch(1)
         for button in (self.stop_button, self.again_button, self.close_button):
@@ -161,6 +170,8 @@ class CompareDialog(QDialog):
         self.again_button.clicked.connect(lambda: self.compare(*self.paths))
         self.close_button.clicked.connect(self.close)
         self.command_button.clicked.connect(self._on_command_button_clicked)
+        self.bring_button.clicked.connect(self._on_bring_button_clicked)
+        self.table.selected_count_changed.connect(lambda _count: self._show_buttons())
         self.empty.action_requested.connect(self.head.choose_other)
         for place, button in enumerate(self.show_buttons):
             button.clicked.connect(lambda _checked=False, place=place: self._show_task(place))
@@ -347,6 +358,7 @@ class CompareDialog(QDialog):
         for place, button in enumerate(self.show_buttons):
             button.setEnabled(kind is not None and kind is not lacks[place])
         self.command_button.setEnabled(self.model.result is not None)
+        self.bring_button.setEnabled(any(True for _id in self._vanished()))
 
     def _show_task(self, place: int) -> None:
         key = self._current()
@@ -356,6 +368,22 @@ class CompareDialog(QDialog):
         if not self.show_buttons[place].isEnabled():
             place = 1 - place
         self.task_requested.emit(self.paths[place], pair.after_id if place else pair.before_id)
+
+    def _vanished(self) -> Iterator[int]:
+        """Yield the ids of the selected tasks that the newer file has no more, the first 100,000 rows looked at."""
+        left = _MOST_BROUGHT if self.model.result is not None else 0
+        for first, last in self.table.selected_ranges():
+            for row in range(first, min(last, first + left - 1) + 1):
+                key = self.model.id_at(row)
+                pair = self.model.pair_of(key) if key is not None and key[0] is DifferenceKind.VANISHED else None
+                if pair is not None:
+                    yield pair.before_id
+            left -= last - first + 1
+            if left <= 0:
+                return
+
+    def _on_bring_button_clicked(self) -> None:
+        self.bring_back_requested.emit(*self.paths, array("q", sorted(self._vanished())))
 
     def _on_command_button_clicked(self) -> None:
         QGuiApplication.clipboard().setText(words.export_command(*self.paths))

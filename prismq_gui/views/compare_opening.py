@@ -5,13 +5,15 @@ Must not compare.
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
-from prismq_gui.theme import Theme
+from prismq_gui.operations.messages import Selected
+from prismq_gui.theme import Severity, Theme
 from prismq_gui.views.compare_dialog import CompareDialog
 from prismq_gui.views.compare_head import FILE_FILTER
 
@@ -37,6 +39,7 @@ def show(window: MainWindow, theme: Theme, before: Path, after: Path) -> Compare
         earlier.close()
     dialog = CompareDialog(theme, window.engine.comparing, before, after, window)
     dialog.task_requested.connect(lambda path, task_id: _show_task(window, path, task_id))
+    dialog.bring_back_requested.connect(lambda old, new, ids: _bring_back(window, old, new, ids))
     dialog.show()
     return dialog
 
@@ -48,6 +51,19 @@ def _show_task(window: MainWindow, path: Path, task_id: int) -> None:
         window.activateWindow()
     else:
         window.task_window_requested.emit(path, task_id)
+
+
+def _bring_back(window: MainWindow, backup: Path, queue: Path, ids: array[int]) -> None:
+    """Preview that tasks of the older file come back, where the newer one is open here."""
+    from prismq_gui.operations.bring_back import bring_back  # noqa: PLC0415 - not of use at each start
+
+    if window.session.path != queue or not window.session.is_open:
+        window.notices.message(
+            Severity.WARNING, "Not brought back", f"Open {queue} in this window first: nothing was changed."
+        )
+        return
+    window.activateWindow()
+    window.commands.bring_back(bring_back(backup), Selected(ids))
 
 
 def by_age(one: Path, other: Path) -> tuple[Path, Path]:

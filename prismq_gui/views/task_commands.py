@@ -219,6 +219,10 @@ class TaskCommands(DatabaseCommands):
 
     # -- the dialog
 
+    def bring_back(self, wish: Wish, target: Selected) -> PlanDialog | None:
+        """Preview that tasks of a backup come back; return the dialog, None where another one is open."""
+        return self._operate(wish, target)
+
     def mend(self, wish: Wish) -> PlanDialog | None:
         """Preview that what the health check found is mended; return the dialog, None where another one is open."""
         return self._operate(wish, None)

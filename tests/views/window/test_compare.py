@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel
 
 from prismq_gui.insight.compare_records import DifferenceKind
 from prismq_gui.views.compare_dialog import CompareDialog
+from prismq_gui.views.plan_dialog import Step
 from tests.helpers.files import copy_sample, make_foreign_queue, run_sql
 from tests.views.fakes import EVIL
 from tests.views.window.conftest import Driver
@@ -40,6 +41,32 @@ def old_and_new(sample_db: Path) -> tuple[Path, Path]:
     run_sql(sample_db, "DELETE FROM task_queue WHERE id = 9")
     run_sql(sample_db, "INSERT INTO task_queue (type, payload) VALUES ('newcomer', '{}')")
     return old, sample_db
+
+
+def test_vanished_tasks_are_brought_back_with_their_lines_from_the_list(
+    driver: Driver, old_and_new: tuple[Path, Path]
+) -> None:
+    old, new = old_and_new
+    driver.open(new)
+    dialog = ended(driver, driver.window.commands.compare_files(old, new))
+    dialog.show_kind(CHANGED)
+    assert not dialog.bring_button.isEnabled()
+    dialog.show_kind(VANISHED)
+    assert dialog.bring_button.isEnabled()
+    dialog.bring_button.click()
+    plan = driver.window.commands.plan_dialog
+    assert plan is not None
+    driver.until(lambda: plan.step is Step.PREVIEW)
+    plan.confirm_button.click()
+    driver.until(lambda: plan.step is Step.DONE)
+    cells = "SELECT id, type, payload, status, created_at_utc FROM task_queue WHERE id = 9"
+    assert run_sql(new, cells) == run_sql(old, cells) != []
+    lines = "SELECT at_utc, message FROM task_logs WHERE task_id = 9 ORDER BY log_id"
+    assert [line for line in run_sql(new, lines) if line in run_sql(old, lines)] == run_sql(old, lines) != []
+    plan.close()
+    dialog.again_button.click()
+    driver.until(lambda: not dialog.is_running)
+    assert comparison(dialog)[VANISHED] == 0
 
 
 def ended(driver: Driver, dialog: CompareDialog) -> CompareDialog:
