@@ -33,6 +33,7 @@ from benchmarks._window_halts import halts, watch
 from benchmarks._window_ticks import Ticks, close_with_stdin, memory_mib
 from prismq_gui.app import run_window
 from prismq_gui.insight.filters import LogFilter, TaskColumn, TaskFilter, TaskOrder
+from prismq_gui.models.status_words import status_words
 from prismq_gui.settings import NamedLayout, Settings, SettingsStore
 from prismq_gui.views.main_window import MainWindow
 from prismq_gui.views.search_page import SearchState
@@ -173,7 +174,7 @@ def tasks_tour(tour: Tour) -> Iterator[Wait]:
 
         def is_first_page(name: str = name, before: int = before) -> bool:
             # A queued task is claimed within a second here, and stays listed until the list is made again.
-            has = None if name == "queued" else lambda cells: cells[status] == name
+            has = None if name == "queued" else lambda cells, shown=status_words(name): cells[status] == shown
             return model._shown_generation != before and are_painted(table, has)
 
         yield from tour.step(f"tasks: filter {name}", lambda wanted=wanted: page.set_filter(wanted), is_first_page)
