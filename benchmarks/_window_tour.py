@@ -174,7 +174,8 @@ def tasks_tour(tour: Tour) -> Iterator[Wait]:
 
         def is_first_page(name: str = name, before: int = before) -> bool:
             # A queued task is claimed within a second here, and stays listed until the list is made again.
-            has = None if name == "queued" else lambda cells, shown=status_words(name): cells[status] == shown
+            shown = status_words(name)
+            has = None if name == "queued" else lambda cells: cells[status] == shown
             return model._shown_generation != before and are_painted(table, has)
 
         yield from tour.step(f"tasks: filter {name}", lambda wanted=wanted: page.set_filter(wanted), is_first_page)
