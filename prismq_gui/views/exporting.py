@@ -33,17 +33,14 @@ def _tasks(window: MainWindow) -> tuple[ExportChoice, ...]:
     page = window.tasks_page
     page.filter_bar.search.settle()
     order, found = page.model.order, page.filter()
-    choices: list[ExportChoice] = []
-    ids = page.selected().ids
-    chosen = (
-        [ExportChoice(_selected_words(len(ids)), TaskFilter(), order, ids)] if window.page == "tasks" and ids else []
-    )
-    if len(ids) > 1:  # one is always selected: it is offered, but is seldom what is meant
-        choices += chosen
+    choices = [ExportChoice("all tasks of the file", TaskFilter(), order)]
     if not found.is_empty and page.filter_bar.search.mistake is None:
-        choices.append(ExportChoice(f"all tasks that match {_short(whole_text(found))}", found, order))
-    choices.append(ExportChoice("all tasks of the file", TaskFilter(), order))
-    return tuple(choices if len(ids) > 1 else choices + chosen)
+        choices.insert(0, ExportChoice(f"all tasks that match {_short(whole_text(found))}", found, order))
+    ids = page.selected().ids if window.page == "tasks" else range(0)
+    if ids:  # one is nearly always selected: it is offered, but last, since it is seldom what is meant
+        place = 0 if len(ids) > 1 else len(choices)
+        choices.insert(place, ExportChoice(_selected_words(len(ids)), TaskFilter(), order, ids))
+    return tuple(choices)
 
 
 def _lines(window: MainWindow) -> tuple[ExportChoice, ...]:
